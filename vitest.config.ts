@@ -1,0 +1,16 @@
+import { defineConfig, type ViteUserConfig } from "vitest/config";
+
+const config: ViteUserConfig = defineConfig({
+  resolve: { conditions: ["posthouse-source", "node"] },
+  ssr: { resolve: { conditions: ["posthouse-source", "node"] } },
+  test: {
+    include: ["**/*.test.ts"],
+    exclude: ["**/node_modules/**", "**/dist/**"],
+    pool: "forks",
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    execArgv: ["--conditions=posthouse-source"],
+  },
+});
+export default config;
