@@ -11,7 +11,10 @@ export type Item = RedirectItem | PageItem;
 export type Change = Item | { readonly id: number; readonly deleted: true };
 
 const idSchema = z.int().min(1).max(0xffff_ffff);
-const redirectLine = (redirectSchema as unknown as z.ZodObject).extend({ id: idSchema, kind: z.literal("redirect") });
+const redirectLine = (redirectSchema as unknown as z.ZodObject).extend({
+  id: idSchema,
+  kind: z.literal("redirect"),
+});
 const pageLine = (pageSchema as unknown as z.ZodObject).extend({ id: idSchema, kind: z.literal("page") });
 export const itemSchema: z.ZodType<Item> = z.discriminatedUnion("kind", [
   redirectLine,
