@@ -1,0 +1,25 @@
+export { loadConfig, parseConfig } from "./config.ts";
+export { configJsonSchema, describeConfig } from "./describe.ts";
+export { serviceErrors } from "./errors.ts";
+export { type Part, type StartOptions, startParts, stopParts } from "./lifecycle.ts";
+export { closeServer, listenOn } from "./listen.ts";
+export {
+  createLog,
+  describeError,
+  type Log,
+  type LogDestination,
+  type LogFields,
+  type LogLevel,
+  type LogOptions,
+} from "./log.ts";
+export { Secret } from "./secret.ts";
+export { type RunOptions, runUntilSignal } from "./signals.ts";
+export { suggest, suggestionText } from "./suggestion.ts";
+export {
+  durationSchema,
+  formatListen,
+  type ListenAddress,
+  listenSchema,
+  secretSchema,
+  sizeSchema,
+} from "./values.ts";

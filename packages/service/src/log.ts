@@ -1,0 +1,59 @@
+import { isPosthouseError } from "@posthouse/protocol";
+import { pino } from "pino";
+import { createPrettyStream } from "./pretty-log.ts";
+
+export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** Structured log. An error goes into the field `error`; secrets print as `[hidden]`. */
+export interface Log {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+  child(fields: LogFields): Log;
+}
+
+/** Where lines go. `isTTY` decides over colours. */
+export interface LogDestination {
+  write(line: string): unknown;
+  readonly isTTY?: boolean;
+}
+
+export interface LogOptions {
+  readonly format: "json" | "pretty";
+  readonly level: LogLevel;
+  /** Default: standard output, written without blocking; entries beyond 8 MiB that nobody reads are dropped. */
+  readonly destination?: LogDestination;
+}
+
+/** Makes a log: a JSON object per line for machines, or one short line per entry for people. */
+export function createLog(options: LogOptions): Log {
+  const isTTY = options.destination ? options.destination.isTTY === true : process.stdout.isTTY === true;
+  const output: LogDestination =
+    options.destination ?? pino.destination({ fd: 1, sync: isTTY, maxLength: 8 * 1024 * 1024 });
+  const stream = options.format === "pretty" ? createPrettyStream(output, isTTY) : output;
+  const logger = pino(
+    {
+      level: options.level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      serializers: { error: describeError },
+    },
+    stream as pino.DestinationStream,
+  );
+  return logger as unknown as Log;
+}
+
+/** An error as log fields: what we raise ourselves needs no stack, anything else does. */
+export function describeError(error: unknown): unknown {
+  if (!(error instanceof Error)) return error;
+  const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) };
+  if (isPosthouseError(error)) {
+    const hint = error.hint === undefined ? {} : { hint: error.hint };
+    return { code: error.code, message: error.message, ...hint, ...cause };
+  }
+  const code = "code" in error ? { code: error.code } : {};
+  return { ...code, message: error.message, stack: error.stack, ...cause };
+}

@@ -1,0 +1,60 @@
+import { constants } from "node:os";
+import { type Part, startParts, stopParts } from "./lifecycle.ts";
+import type { Log } from "./log.ts";
+
+export interface RunOptions {
+  readonly log: Log;
+  /** Default 10000. */
+  readonly stopDeadlineMs?: number;
+  /** Called once every part runs: where a command prints its addresses. */
+  readonly onStarted?: () => void;
+}
+
+type StopSignal = "SIGINT" | "SIGTERM";
+
+/**
+ * Starts the parts, waits for SIGINT or SIGTERM, stops them and resolves with the exit code: 0, or 1 when starting or
+ * stopping failed (the error is logged). A second signal ends the process at once with 128 + its number.
+ */
+export async function runUntilSignal(parts: readonly Part[], options: RunOptions): Promise<number> {
+  const { log, stopDeadlineMs = 10_000 } = options;
+  const asked = new AbortController();
+  const onSignal = (signal: StopSignal): void => {
+    if (asked.signal.aborted) process.exit(128 + constants.signals[signal]);
+    log.info({ signal }, "stopping");
+    asked.abort();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  try {
+    await startParts(parts, { log, stopDeadlineMs, signal: asked.signal });
+    options.onStarted?.();
+    await aborted(asked.signal);
+    await stopParts(parts, stopDeadlineMs);
+    log.info({}, "stopped");
+    return 0;
+  } catch (error) {
+    if (error === asked.signal.reason) return 0;
+    log.error({ error }, asked.signal.aborted ? "did not stop cleanly" : "cannot start");
+    return 1;
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  }
+}
+
+/** Resolves on abort. The timer keeps the process alive for it: a signal handler alone does not. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const alive = setInterval(() => {}, 0x7fff_ffff);
+    signal.addEventListener(
+      "abort",
+      () => {
+        clearInterval(alive);
+        resolve();
+      },
+      { once: true },
+    );
+  });
+}

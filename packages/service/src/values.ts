@@ -1,0 +1,70 @@
+import * as z from "zod";
+import { Secret } from "./secret.ts";
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const durationPattern = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
+
+/** Milliseconds from a duration as Go writes it: `500ms`, `5m`, `1m30s`, `1.5h`. */
+export const durationSchema: z.ZodType<number, string> = z
+  .string('expected a duration such as "5m" or "1m30s"')
+  .regex(durationPattern, 'expected a duration such as "5m" or "1m30s"')
+  .transform(parseDuration)
+  .refine((ms) => ms <= 0x7fff_ffff, "longer than 596h, which no timer can wait");
+
+function parseDuration(text: string): number {
+  let ms = 0;
+  for (const [, amount, unit = ""] of text.matchAll(/([\d.]+)(ms|s|m|h)/g)) {
+    ms += Number(amount) * (unitMs[unit] ?? 0);
+  }
+  return Math.round(ms);
+}
+
+const unitBytes: Readonly<Record<string, number>> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 1024,
+  MiB: 1024 ** 2,
+  GiB: 1024 ** 3,
+};
+const sizePattern = /^(\d+(?:\.\d+)?)(B|[KMG]i?B)$/;
+
+/** Bytes from a size: `512B`, `64KiB`, `1MiB`, `2GB`. */
+export const sizeSchema: z.ZodType<number, string> = z
+  .string('expected a size such as "64KiB" or "1MiB"')
+  .regex(sizePattern, 'expected a size such as "64KiB" or "1MiB"')
+  .transform((text) => {
+    const [, amount, unit = ""] = sizePattern.exec(text) ?? [];
+    return Math.round(Number(amount) * (unitBytes[unit] ?? 0));
+  });
+
+/** A `Secret` from a text that is not empty. */
+export const secretSchema: z.ZodType<Secret, string> = z
+  .string("expected a text; put quotes around digits")
+  .min(1, "is empty")
+  .transform((text) => new Secret(text));
+
+/** Where a server listens. An empty host is every address of the machine; port 0 is any free one. */
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+const listenPattern = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]*)):(\d{1,5})$/;
+const listenMessage = 'expected an address such as "127.0.0.1:8000", "[::1]:8000" or ":8000"';
+
+/** A listen address from `127.0.0.1:8000`, `[::1]:80`, `:8000`. */
+export const listenSchema: z.ZodType<ListenAddress, string> = z
+  .string(listenMessage)
+  .regex(listenPattern, listenMessage)
+  .transform((text) => {
+    const [, v6, host = "", port] = listenPattern.exec(text) ?? [];
+    return { host: v6 ?? host, port: Number(port) };
+  })
+  .refine(({ port }) => port <= 65_535, "port is above 65535");
+
+/** `127.0.0.1:8000`, `[::1]:80`, `:8000`: the text that `listenSchema` reads. */
+export function formatListen({ host, port }: ListenAddress): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
