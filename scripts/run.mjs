@@ -1,0 +1,79 @@
+// Every npm script starts here, under whatever Node is on the PATH. It installs what is missing, then hands over to
+// the pinned Node (the npm package `node`), so that the rest of the repository may count on it.
+import { spawn, spawnSync } from "node:child_process";
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+const pinned = join(root, "node_modules", "node", "bin", "node");
+const scripts = {
+  start: ["apps/posthouse/src/main.ts", "up"],
+  test: ["scripts/test.ts"],
+  lint: ["scripts/test.ts", "--gates"],
+  bench: ["bench/run.ts"],
+  conformance: ["scripts/conformance.ts"],
+  soak: ["scripts/soak.ts"],
+  reference: ["scripts/reference.ts"],
+};
+
+const [name, ...rest] = process.argv.slice(2);
+const script = scripts[name];
+if (script === undefined) {
+  console.error(`unknown script "${name}"; known: ${Object.keys(scripts).join(", ")}`);
+  process.exit(2);
+}
+
+if (!isInstalled()) install();
+const path = `${join(root, "node_modules", ".bin")}:${process.env.PATH}`;
+const child = spawn(
+  pinned,
+  [
+    "--conditions=posthouse-source",
+    "--disable-warning=ExperimentalWarning",
+    join(root, script[0]),
+    ...script.slice(1),
+    ...rest,
+  ],
+  {
+    stdio: "inherit",
+    cwd: name === "start" ? process.cwd() : root,
+    env: { ...process.env, PATH: path, npm_config_node_options: undefined },
+  },
+);
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => {
+    // A terminal sends Ctrl-C to the whole group, and the child has its own handler; only a signal sent to this
+    // process alone must be passed on.
+    if (!(signal === "SIGINT" && process.stdin.isTTY)) child.kill(signal);
+  });
+}
+child.on("exit", (code, signal) => {
+  process.exit(code ?? (signal === "SIGINT" ? 130 : 1));
+});
+
+/** npm writes what it installed into a hidden lock file: newer than ours means nothing to do. */
+function isInstalled() {
+  const installed = join(root, "node_modules", ".package-lock.json");
+  if (!existsSync(pinned) || !existsSync(installed)) return false;
+  if (statSync(installed).mtimeMs >= statSync(join(root, "package-lock.json")).mtimeMs) return true;
+  const packagesOf = (file) => JSON.parse(readFileSync(file, "utf8")).packages;
+  const have = packagesOf(installed);
+  for (const [path, wanted] of Object.entries(packagesOf(join(root, "package-lock.json")))) {
+    const left = wanted.optional && have[path] === undefined; // another platform's
+    if (path.startsWith("node_modules/") && !left && have[path]?.version !== wanted.version) return false;
+  }
+  return true;
+}
+
+function install() {
+  console.error("Installing dependencies (once; about half a minute) …");
+  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  if (status !== 0 || !existsSync(pinned)) {
+    console.error("npm ci failed; its messages above say why. Is the npm registry reachable?");
+    process.exit(1);
+  }
+}
