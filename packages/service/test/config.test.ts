@@ -84,7 +84,7 @@ describe("configuration file", () => {
   });
 
   it("survives an alias that holds itself and one that multiplies", () => {
-    expect(problems("sites: &a [*a]")).toEqual(["posthouse.yaml:1:8  nested too deep"]);
+    expect(problems("sites: &a [*a]")).toEqual(["posthouse.yaml:1:12  nested too deep"]);
     const bomb = ["a0: &a0 [x,x,x,x,x,x,x,x,x,x]"];
     for (let i = 1; i < 9; i++)
       bomb.push(
