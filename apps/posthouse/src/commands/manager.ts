@@ -1,0 +1,30 @@
+import { createManager, managerConfigSchema } from "@posthouse/manager";
+import { loadConfig, runUntilSignal } from "@posthouse/service";
+import type { Command } from "../command.ts";
+import { createCommandLog, logOptions } from "../log-options.ts";
+
+export const managerCommand: Command = {
+  name: "manager",
+  summary: "Runs the Manager. The first start prints the administrator's one-time password.",
+  positionals: [],
+  options: {
+    config: { short: "c", value: "FILE", help: "the configuration file; without it, the defaults" },
+    ...logOptions,
+  },
+  examples: ["posthouse manager -c manager.yaml"],
+  async run(args) {
+    const file = args.text("config");
+    const config =
+      file === undefined ? managerConfigSchema.parse({}) : await loadConfig(file, managerConfigSchema);
+    const log = createCommandLog(args, "json");
+    const manager = createManager(config, { log });
+    return runUntilSignal([manager], {
+      log,
+      onStarted() {
+        if (manager.firstLogin === undefined) return;
+        const { username, password } = manager.firstLogin;
+        process.stderr.write(`First log-in: ${username}, one-time password ${password}\n`);
+      },
+    });
+  },
+};

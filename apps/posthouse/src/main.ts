@@ -1,0 +1,67 @@
+/**
+ * The command `posthouse`: finds the subcommand, parses its options, prints errors in one line.
+ * Exit codes: 0 done, 1 something failed on the way, 2 it could not start as asked (usage, configuration, port, state).
+ */
+import { isPosthouseError, PosthouseError } from "@posthouse/protocol";
+import { type Command, parseArguments } from "./command.ts";
+import { agentCommand } from "./commands/agent.ts";
+import { checkCommand } from "./commands/check.ts";
+import { importCommand } from "./commands/import.ts";
+import { managerCommand } from "./commands/manager.ts";
+import { schemaCommand } from "./commands/schema.ts";
+import { upCommand } from "./commands/up.ts";
+import { commandErrors } from "./errors.ts";
+import { commandHelp, overview } from "./help.ts";
+import { version } from "./version.ts";
+
+const commands: readonly Command[] = [
+  upCommand,
+  agentCommand,
+  managerCommand,
+  checkCommand,
+  importCommand,
+  schemaCommand,
+];
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === "help" || name === "--help" || name === "-h") {
+    const topic = name === "help" ? commands.find((command) => command.name === rest[0]) : undefined;
+    process.stdout.write(topic === undefined ? overview(commands) : commandHelp(topic));
+    return name === undefined ? 2 : 0;
+  }
+  if (name === "--version" || name === "-v" || name === "version") {
+    process.stdout.write(`posthouse ${version()} (Node ${process.version})\n`);
+    return 0;
+  }
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command === undefined) {
+    throw commandErrors.create("COMMAND_UNKNOWN", {
+      name,
+      known: commands.map((known) => known.name).join(", "),
+    });
+  }
+  if (rest.includes("--help") || rest.includes("-h")) {
+    process.stdout.write(commandHelp(command));
+    return 0;
+  }
+  return command.run(parseArguments(command, rest));
+}
+
+function report(error: unknown): void {
+  if (isPosthouseError(error)) {
+    process.stderr.write(`posthouse: ${error.message} [${error.code}]\n`);
+    if (error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
+  } else {
+    process.stderr.write(
+      `posthouse: unexpected failure, please report it\n${error instanceof Error ? error.stack : String(error)}\n`,
+    );
+  }
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  report(error);
+  process.exitCode = error instanceof PosthouseError || isPosthouseError(error) ? 2 : 1;
+}
