@@ -1,0 +1,101 @@
+/**
+ * The admin address: health for balancers and orchestrators, metrics for Prometheus, status for people. Reading only.
+ * Health is open; status and metrics ask for the token when one is configured.
+ */
+import { durationSchema, type Log, type Secret } from "@posthouse/service";
+import { isFresh, isReady, type JobHealth } from "../core/health.ts";
+import type { Metrics } from "../core/metrics.ts";
+import { answerText, type Exchange, type ExchangeHandler } from "../http/exchange.ts";
+import { isAllowed } from "./token.ts";
+
+export interface AdminOptions {
+  readonly token: Secret | undefined;
+  readonly jobs: readonly JobHealth[];
+  readonly metrics: Metrics;
+  readonly status: () => unknown;
+  /** True from the moment on at which the agent stops. */
+  readonly stopping: () => boolean;
+  readonly log: Log;
+}
+
+const defaultFreshMax = "10m";
+type Route = (exchange: Exchange, query: URLSearchParams) => void;
+
+/** Makes the handler of the admin address. */
+export function createAdminHandler(options: AdminOptions): ExchangeHandler {
+  const { token, jobs, metrics, log } = options;
+
+  const withToken =
+    (route: Route): Route =>
+    (exchange, query) => {
+      if (isAllowed(exchange, token)) return route(exchange, query);
+      answerText(exchange, 401, "a token is needed: Authorization: Bearer TOKEN\n", [
+        "WWW-Authenticate",
+        "Bearer",
+      ]);
+    };
+
+  function ready(exchange: Exchange, query: URLSearchParams): void {
+    const job = query.get("job") ?? undefined;
+    const answer = options.stopping()
+      ? { ok: false, body: { ready: false, reasons: { agent: "stopping" } } }
+      : isReady(jobs, job);
+    if (answer) {
+      answerJson(exchange, answer.ok ? 200 : 503, answer.body);
+    } else {
+      const known = jobs.map((one) => one.job).join(", ") || "none";
+      answerJson(exchange, 404, { code: "UNKNOWN_JOB", message: `no job "${job}" is on; on are: ${known}` });
+    }
+  }
+
+  function fresh(exchange: Exchange, query: URLSearchParams): void {
+    const maxMs = durationSchema.safeParse(query.get("max") ?? defaultFreshMax);
+    if (maxMs.success) {
+      const answer = isFresh(jobs, maxMs.data, Date.now());
+      answerJson(exchange, answer.ok ? 200 : 503, answer.body);
+    } else {
+      answerJson(exchange, 400, { code: "INVALID_MAX", message: 'max is a duration such as "5m"' });
+    }
+  }
+
+  function scrape(exchange: Exchange): void {
+    metrics.text().then(
+      (text) => {
+        if (exchange.aborted) return;
+        const length = String(Buffer.byteLength(text));
+        exchange.answer(200, ["Content-Type", metrics.contentType, "Content-Length", length], text);
+      },
+      (error: unknown) => {
+        log.error({ error }, "could not read the metrics");
+        if (!exchange.aborted) answerText(exchange, 500, "internal error\n");
+      },
+    );
+  }
+
+  const routes = new Map<string, Route>([
+    ["/health/live", (exchange) => answerJson(exchange, 200, { live: true })],
+    ["/health/ready", ready],
+    ["/health/fresh", fresh],
+    ["/metrics", withToken(scrape)],
+    ["/status", withToken((exchange) => answerJson(exchange, 200, options.status()))],
+  ]);
+
+  return {
+    handle(exchange) {
+      const [path = "", query = ""] = exchange.target.split("?", 2);
+      const route = routes.get(path);
+      if (!route) return answerText(exchange, 404, `here are ${[...routes.keys()].join(", ")}\n`);
+      if (exchange.method !== "GET" && exchange.method !== "HEAD") {
+        return answerText(exchange, 405, "only GET and HEAD\n", ["Allow", "GET, HEAD"]);
+      }
+      route(exchange, new URLSearchParams(query));
+    },
+  };
+}
+
+function answerJson(exchange: Exchange, status: number, value: unknown): void {
+  const text = `${JSON.stringify(value)}\n`;
+  const length = String(Buffer.byteLength(text));
+  const headers = ["Content-Type", "application/json", "Cache-Control", "no-store", "Content-Length", length];
+  exchange.answer(status, headers, text);
+}

@@ -1,0 +1,156 @@
+import { hostname } from "node:os";
+import { codeSchema } from "@posthouse/protocol";
+import {
+  durationSchema,
+  formatListen,
+  type ListenAddress,
+  type LogLevel,
+  listenSchema,
+  Secret,
+  secretSchema,
+  suggestionText,
+} from "@posthouse/service";
+import * as z from "zod";
+import { isHost, normaliseHost } from "../http/host.ts";
+
+/** The configuration as it is after reading: defaults filled in, durations in milliseconds. */
+export interface AgentConfig {
+  readonly name: string;
+  readonly state: string;
+  readonly admin?: AdminConfig | undefined;
+  readonly log: { readonly level: LogLevel; readonly format?: "json" | "pretty" | undefined };
+  readonly projects: Readonly<Record<string, ProjectConfig>>;
+  readonly sites: readonly SiteConfig[];
+}
+
+export interface AdminConfig {
+  readonly listen: ListenAddress;
+  readonly token?: Secret | undefined;
+}
+
+export interface ProjectConfig {
+  readonly manager: ManagerSourceConfig;
+  readonly compat?: "flecto" | undefined;
+}
+
+export interface ManagerSourceConfig {
+  readonly url: string;
+  readonly namespace: string;
+  readonly project: string;
+  readonly token: Secret;
+  readonly check_every: number;
+  readonly push: boolean;
+}
+
+export interface SiteConfig {
+  readonly listen: ListenAddress;
+  readonly hosts: readonly { readonly match: readonly string[]; readonly project: string }[];
+}
+
+const managerUrl = z
+  .url({ protocol: /^https?$/, error: "expected an http or https URL" })
+  .refine((text) => !URL.canParse(text) || !(new URL(text).username || new URL(text).search), {
+    error: "may hold neither a user nor a query; the token has a key of its own",
+  });
+
+const hostPattern = z.string().refine((text) => text === "*" || isHost(text.replace(/^\*\./, "")), {
+  error: 'expected a host such as "shop.example.com", "*.example.com" or "*", without scheme and path',
+});
+const portlessPattern = hostPattern.refine((text) => !/:\d*$/.test(text) || text.endsWith("]"), {
+  error: "a host is matched without its port; leave the port out",
+});
+
+const emptyIsNone = z.string().transform((text) => (text === "" ? undefined : new Secret(text)));
+
+const projectSchema = z.strictObject({
+  manager: z.strictObject({
+    url: managerUrl,
+    namespace: codeSchema,
+    project: codeSchema,
+    token: secretSchema,
+    check_every: durationSchema.prefault("5m").refine((ms) => ms >= 1000, "shorter than 1s"),
+    push: z.boolean().default(true),
+  }),
+  compat: z.enum(["flecto"]).optional(),
+});
+
+const siteSchema = z.strictObject({
+  listen: listenSchema,
+  hosts: z.array(z.strictObject({ match: z.array(portlessPattern).min(1), project: z.string() })).min(1),
+});
+
+/** Checks and completes what a user writes. */
+export const agentConfigSchema: z.ZodType<AgentConfig> = z
+  .strictObject({
+    name: z.string().min(1).max(200).default(hostname),
+    state: z.string().min(1),
+    admin: z
+      .strictObject({ listen: listenSchema.prefault("127.0.0.1:9400"), token: emptyIsNone.optional() })
+      .optional(),
+    log: z
+      .strictObject({
+        level: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+        format: z.enum(["json", "pretty"]).optional(),
+      })
+      .prefault({}),
+    projects: z.record(codeSchema, projectSchema).default({}),
+    sites: z.array(siteSchema).default([]),
+  })
+  .check(({ value, issues }) => {
+    for (const { path, message } of crossProblems(value)) {
+      issues.push({ code: "custom", input: value, path: [...path], message });
+    }
+  });
+
+interface CrossProblem {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** What is wrong between two places that are each right alone. */
+function* crossProblems(config: AgentConfig): Generator<CrossProblem> {
+  yield* listenProblems(config);
+  for (const [index, site] of config.sites.entries()) yield* hostProblems(config, site, index);
+  const sources = new Map<string, string>();
+  for (const [name, { manager }] of Object.entries(config.projects)) {
+    const key = [manager.url.replace(/\/+$/, ""), manager.namespace, manager.project].join(" ");
+    const other = sources.get(key);
+    if (other === undefined) sources.set(key, name);
+    else
+      yield {
+        path: ["projects", name, "manager"],
+        message: `is the same Manager project as projects.${other}`,
+      };
+  }
+}
+
+function* listenProblems({ admin, sites }: AgentConfig): Generator<CrossProblem> {
+  const taken = new Map<string, string>();
+  if (admin) taken.set(formatListen(admin.listen), "admin");
+  for (const [index, { listen }] of sites.entries()) {
+    const address = formatListen(listen);
+    const other = taken.get(address);
+    if (other !== undefined && listen.port !== 0) {
+      yield { path: ["sites", index, "listen"], message: `${other} listens on ${address} already` };
+    }
+    taken.set(address, `sites[${index}]`);
+  }
+}
+
+function* hostProblems({ projects }: AgentConfig, site: SiteConfig, index: number): Generator<CrossProblem> {
+  const names = Object.keys(projects);
+  const seen = new Set<string>();
+  for (const [hostIndex, { match, project }] of site.hosts.entries()) {
+    const path = ["sites", index, "hosts", hostIndex];
+    if (!names.includes(project)) {
+      const hint = suggestionText(project, names);
+      yield { path: [...path, "project"], message: `there is no project "${project}"${hint}` };
+    }
+    for (const [matchIndex, pattern] of match.entries()) {
+      const host = normaliseHost(pattern);
+      if (seen.has(host))
+        yield { path: [...path, "match", matchIndex], message: `${pattern} stands here twice` };
+      seen.add(host);
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { Counter, Gauge, Registry } from "prom-client";
+
+/** A plain number on the hot path; Prometheus reads it at scrape time only. */
+export interface Tally {
+  value: number;
+}
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface Tallies {
+  /** The tally of these labels: the same object each time. Ask once, not per request. */
+  with(labels: Labels): Tally;
+}
+
+/** Called at scrape time: report each value with its labels. */
+export type GaugeReader = (report: (labels: Labels, value: number) => void) => void;
+
+export interface Metrics {
+  counter(name: string, help: string, labelNames?: readonly string[]): Tallies;
+  gauge(name: string, help: string, labelNames: readonly string[], read: GaugeReader): void;
+  readonly contentType: string;
+  /** All metrics in Prometheus' text format. */
+  text(): Promise<string>;
+  start(): void;
+  stop(): void;
+}
+
+/** Makes a registry of its own, with the process's vital signs in it. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  const loopDelay = monitorEventLoopDelay({ resolution: 20 });
+
+  const gauge: Metrics["gauge"] = (name, help, labelNames, read) => {
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset();
+        read((labels, value) => this.set({ ...labels }, value));
+      },
+    });
+  };
+
+  const counter: Metrics["counter"] = (name, help, labelNames = []) => {
+    const tallies = new Map<string, { labels: Labels; tally: Tally }>();
+    new Counter({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      collect() {
+        this.reset();
+        for (const { labels, tally } of tallies.values()) this.inc({ ...labels }, tally.value);
+      },
+    });
+    return {
+      with(labels) {
+        const key = JSON.stringify(labelNames.map((label) => labels[label]));
+        const known = tallies.get(key);
+        if (known) return known.tally;
+        const tally = { value: 0 };
+        tallies.set(key, { labels, tally });
+        return tally;
+      },
+    };
+  };
+
+  gauge("process_resident_memory_bytes", "Memory of this process.", [], (report) =>
+    report({}, process.memoryUsage.rss()),
+  );
+  gauge("process_cpu_seconds_total", "CPU time of this process.", [], (report) => {
+    const { user, system } = process.cpuUsage();
+    report({}, (user + system) / 1e6);
+  });
+  gauge("process_start_time_seconds", "Unix time at which this process began.", [], (report) =>
+    report({}, Math.round(Date.now() / 1000 - process.uptime())),
+  );
+  gauge(
+    "nodejs_eventloop_delay_seconds",
+    "How late the event loop was since the last scrape.",
+    ["quantile"],
+    (report) => {
+      for (const percentile of [50, 99, 100]) {
+        report({ quantile: String(percentile / 100) }, loopDelay.percentile(percentile) / 1e9);
+      }
+      loopDelay.reset();
+    },
+  );
+
+  return {
+    counter,
+    gauge,
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    start: () => void loopDelay.enable(),
+    stop: () => void loopDelay.disable(),
+  };
+}

@@ -1,0 +1,32 @@
+import { requestUri } from "@posthouse/rules";
+import { answerText, type Exchange, type ExchangeHandler } from "./exchange.ts";
+import { isHost } from "./host.ts";
+import type { HostTable } from "./sites.ts";
+
+/** One job's part in answering a project's requests. */
+export interface ProjectHandler {
+  /** Answers and returns true, or leaves the exchange alone. */
+  handle(exchange: Exchange, host: string, uri: string): boolean;
+}
+
+/** Where a request goes: the site by its host, then the project's rules, then 404. */
+export function createPipeline(hosts: HostTable<ProjectHandler>): ExchangeHandler {
+  return {
+    handle(exchange) {
+      const parsed = requestUri(exchange.target);
+      const host = parsed?.host ?? exchange.authority;
+      if (parsed === undefined || (parsed.host !== undefined && !isHost(parsed.host))) {
+        answerUnusable(exchange);
+      } else if (hosts.find(host)?.handle(exchange, host, parsed.uri) !== true) {
+        answerText(exchange, 404, "not found\n");
+      }
+    },
+  };
+}
+
+/** `OPTIONS *` asks about the server, not about any page. */
+function answerUnusable(exchange: Exchange): void {
+  if (exchange.target === "*" && exchange.method === "OPTIONS")
+    exchange.answer(200, ["Content-Length", "0"], "");
+  else answerText(exchange, 400, "the request target is neither a path nor a URL\n");
+}

@@ -1,0 +1,51 @@
+import { normaliseHost } from "./host.ts";
+
+/** Finds what serves a host: its exact name, then the longest `*.suffix`, then `*`. Immutable. */
+export interface HostTable<T> {
+  find(host: string): T | undefined;
+}
+
+export interface HostEntry<T> {
+  readonly match: readonly string[];
+  readonly value: T;
+}
+
+const rememberedHosts = 1000;
+
+/** Makes the table of one listener. Hosts compare without case, port and final dot. */
+export function createHostTable<T>(entries: readonly HostEntry<T>[]): HostTable<T> {
+  const exact = new Map<string, T>();
+  const suffixes = new Map<string, T>();
+  let fallback: T | undefined;
+  for (const { match, value } of entries) {
+    for (const pattern of match) {
+      const host = normaliseHost(pattern);
+      if (host === "*") fallback = value;
+      else if (host.startsWith("*.")) suffixes.set(host.slice(1), value);
+      else exact.set(host, value);
+    }
+  }
+
+  function search(host: string): T | undefined {
+    const name = normaliseHost(host);
+    const found = exact.get(name);
+    if (found !== undefined) return found;
+    for (let dot = name.indexOf("."); dot !== -1; dot = name.indexOf(".", dot + 1)) {
+      const bySuffix = suffixes.get(name.slice(dot));
+      if (bySuffix !== undefined) return bySuffix;
+    }
+    return fallback;
+  }
+
+  // Spellings seen before, so that a request costs one look-up. Bounded: clients choose what they send.
+  const remembered = new Map<string, T | undefined>();
+  return {
+    find(host) {
+      const known = remembered.get(host);
+      if (known !== undefined || remembered.has(host)) return known;
+      const found = search(host);
+      if (remembered.size < rememberedHosts) remembered.set(host, found);
+      return found;
+    },
+  };
+}

@@ -1,0 +1,59 @@
+/** The redirects job in the request path: a project's redirects, then its pages. */
+import { type Answer, formatAnswer, type Match, type RuleSet } from "@posthouse/rules";
+import type { Tallies, Tally } from "../core/metrics.ts";
+import { answerText, type Exchange } from "../http/exchange.ts";
+import type { ProjectHandler } from "../http/pipeline.ts";
+
+export interface RedirectHandlerOptions {
+  readonly project: string;
+  /** Where the rules of the moment are. */
+  readonly source: { readonly ruleSet: RuleSet | undefined };
+  readonly compat: "flecto" | undefined;
+  /** With the labels `project` and `result`. */
+  readonly requests: Tallies;
+}
+
+/** Answers what a rule matches. Without any rules yet it answers 503, so that a balancer asks another agent. */
+export function createRedirectHandler(options: RedirectHandlerOptions): ProjectHandler {
+  const { project, source, compat } = options;
+  const formatOptions = compat ? { compat } : undefined;
+  const tally = (result: string): Tally => options.requests.with({ project, result });
+  const hits = {
+    301: tally("301"),
+    302: tally("302"),
+    307: tally("307"),
+    308: tally("308"),
+    200: tally("page"),
+  };
+  const misses = tally("none");
+  const unready = tally("unready");
+
+  return {
+    handle(exchange, host, uri) {
+      const { ruleSet } = source;
+      if (ruleSet === undefined) {
+        unready.value++;
+        answerText(exchange, 503, "no rules yet\n", ["Retry-After", "5"]);
+        return true;
+      }
+      const match = ruleSet.match(host, uri);
+      if (match === undefined) {
+        misses.value++;
+        return false;
+      }
+      hits[match.status].value++;
+      const { method } = exchange;
+      const answer = formatAnswer(match, { method, host, uri }, formatOptions);
+      exchange.answer(answer.status, listHeaders(match, answer, exchange), answer.body);
+      return true;
+    },
+  };
+}
+
+function listHeaders(match: Match, answer: Answer, exchange: Exchange): string[] {
+  const headers: string[] = [];
+  for (const [name, value] of answer.headers) headers.push(name, value);
+  if (exchange.method !== "HEAD") headers.push("Content-Length", String(Buffer.byteLength(answer.body)));
+  else if (match.kind === "page") headers.push("Content-Length", String(Buffer.byteLength(match.content)));
+  return headers;
+}

@@ -1,0 +1,29 @@
+import type { Metrics } from "../core/metrics.ts";
+import type { Replica } from "./replica.ts";
+
+/** Registers what is served and how old it is, per project. */
+export function registerReplicaMetrics(metrics: Metrics, replicas: () => Iterable<Replica>): void {
+  const perProject = (name: string, help: string, read: (replica: Replica) => number | undefined): void =>
+    metrics.gauge(`posthouse_replica_${name}`, help, ["project"], (report) => {
+      for (const replica of replicas()) {
+        const value = read(replica);
+        if (value !== undefined) report({ project: replica.project }, value);
+      }
+    });
+
+  perProject("version", "Version that is served; 0 when none is.", ({ status }) => status.version);
+  perProject("connected", "1 while the Manager's push connection stands.", ({ status }) =>
+    Number(status.connected),
+  );
+  perProject("failing", "1 while the latest attempt to keep in step failed.", ({ status }) =>
+    Number(status.lastError !== undefined),
+  );
+  perProject("problems", "Errors and warnings of the rules served.", ({ status }) => status.problems);
+  perProject(
+    "age_seconds",
+    "Seconds since the Manager last confirmed what is served.",
+    ({ status }) => status.checkedAt && (Date.now() - status.checkedAt.getTime()) / 1000,
+  );
+  perProject("redirects", "Redirects served.", ({ status }) => status.redirects);
+  perProject("pages", "Pages served.", ({ status }) => status.pages);
+}
