@@ -1,0 +1,22 @@
+export { type Answer, formatAnswer } from "./answer.ts";
+export { checkPage } from "./page-check.ts";
+export type { Problem } from "./problem.ts";
+export { checkRedirect } from "./redirect-check.ts";
+export { type RequestTarget, requestUri } from "./request-uri.ts";
+export type {
+  Match,
+  PageMatch,
+  RedirectMatch,
+  RuleSet,
+  RuleSetBuilder,
+  RuleSetCounters,
+  RuleSetOptions,
+} from "./rule-set.ts";
+export { compileRules, createRuleSetBuilder } from "./rule-set-builder.ts";
+export {
+  createTsvParser,
+  type TsvParser,
+  type TsvReason,
+  type TsvRow,
+  type TsvRowError,
+} from "./tsv-parser.ts";

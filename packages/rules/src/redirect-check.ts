@@ -1,0 +1,108 @@
+import { type Redirect, redirectStatuses, redirectTypes } from "@posthouse/protocol";
+import { RE2JS } from "re2js";
+import { createProblem, type Problem } from "./problem.ts";
+import { readUrlReference } from "./url-reference.ts";
+
+const longestSource = 600;
+const longestTarget = 2048;
+
+/**
+ * Everything that is wrong or doubtful with a redirect, in the order of its fields. A Manager refuses a redirect with
+ * an `error`. A RuleSet serves what it can, as Flecto's agents do, and leaves out only what cannot be matched at all.
+ */
+export function checkRedirect(redirect: Redirect): Problem[] {
+  const problems: Problem[] = [];
+  const { type, source, status } = redirect;
+  if (!redirectTypes.includes(type)) {
+    problems.push(
+      createProblem("TYPE_UNKNOWN", { field: "type", values: { type, known: redirectTypes.join(", ") } }),
+    );
+  }
+  if (source.length > longestSource) {
+    problems.push(
+      createProblem("SOURCE_TOO_LONG", {
+        field: "source",
+        position: longestSource,
+        values: { limit: longestSource },
+      }),
+    );
+  }
+  if (type === "BASIC") checkPathSource(source, problems);
+  if (type === "BASIC_HOST") checkHostSource(source, problems);
+  if (type === "REGEX_HOST") checkNoScheme(source, problems);
+  if (type === "REGEX" || type === "REGEX_HOST") {
+    try {
+      RE2JS.compile(source);
+    } catch (error) {
+      problems.push(
+        createProblem("PATTERN_INVALID", { field: "source", values: { reason: (error as Error).message } }),
+      );
+    }
+  }
+  checkTarget(redirect, problems);
+  if (!Object.hasOwn(redirectStatuses, status)) {
+    problems.push(createProblem("STATUS_UNKNOWN", { field: "status", values: { status } }));
+  }
+  return problems;
+}
+
+function checkPathSource(source: string, problems: Problem[]): void {
+  if (source === "") {
+    problems.push(createProblem("SOURCE_EMPTY", { field: "source" }));
+  } else if (!source.startsWith("/")) {
+    problems.push(createProblem("SOURCE_NOT_ROOTED", { field: "source", position: 0 }));
+  } else {
+    const read = readUrlReference(source);
+    if ("reason" in read) problems.push(invalidSource(read.reason, read.position));
+  }
+}
+
+function checkHostSource(source: string, problems: Problem[]): void {
+  if (source === "") {
+    problems.push(createProblem("SOURCE_EMPTY", { field: "source" }));
+    return;
+  }
+  if (!checkNoScheme(source, problems)) return;
+  if (source.startsWith("//")) {
+    problems.push(createProblem("SOURCE_STARTS_WITH_SLASHES", { field: "source", position: 0 }));
+    return;
+  }
+  const read = readUrlReference(`//${source}`);
+  if ("reason" in read) problems.push(invalidSource(read.reason, Math.max(read.position - 2, 0)));
+  else if (read.host === "")
+    problems.push(createProblem("SOURCE_WITHOUT_HOST", { field: "source", position: 0 }));
+  else if (read.path === "") {
+    problems.push(createProblem("SOURCE_WITHOUT_PATH", { field: "source", position: read.host.length }));
+  }
+}
+
+/** `://` in a query is text like any other. */
+function checkNoScheme(source: string, problems: Problem[]): boolean {
+  const position = (source.split("?", 1)[0] ?? "").indexOf("://");
+  if (position < 0) return true;
+  problems.push(createProblem("SOURCE_HAS_SCHEME", { field: "source", position }));
+  return false;
+}
+
+function checkTarget({ type, target }: Redirect, problems: Problem[]): void {
+  if (target === "") problems.push(createProblem("TARGET_EMPTY", { field: "target" }));
+  else if ((type === "BASIC_HOST" || type === "REGEX_HOST") && !/^(https?:)?\/\//i.test(target)) {
+    problems.push(createProblem("TARGET_WITHOUT_SCHEME", { field: "target", position: 0 }));
+  }
+  if (target.length > longestTarget) {
+    problems.push(
+      createProblem("TARGET_TOO_LONG", {
+        field: "target",
+        position: longestTarget,
+        values: { limit: longestTarget },
+      }),
+    );
+  }
+  if (/^\s*(javascript|vbscript|data):/i.test(target)) {
+    problems.push(createProblem("TARGET_IS_SCRIPT", { field: "target", position: 0 }));
+  }
+}
+
+function invalidSource(reason: string, position: number): Problem {
+  return createProblem("SOURCE_INVALID", { field: "source", position, values: { reason } });
+}

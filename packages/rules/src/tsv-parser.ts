@@ -1,0 +1,112 @@
+import { type Redirect, type RedirectStatus, redirectStatuses, redirectTypes } from "@posthouse/protocol";
+import { rulesErrors } from "./errors.ts";
+import { checkRedirect } from "./redirect-check.ts";
+import { createRecordReader } from "./tsv-record.ts";
+
+export type TsvReason =
+  | "INVALID_FORMAT"
+  | "INVALID_TYPE"
+  | "EMPTY_SOURCE"
+  | "EMPTY_TARGET"
+  | "INVALID_STATUS"
+  | "DUPLICATE_SOURCE_IN_FILE"
+  | "INVALID_REDIRECT";
+
+export interface TsvRowError {
+  readonly reason: TsvReason;
+  readonly message: string;
+  readonly source?: string;
+  readonly target?: string;
+}
+
+/** `line` counts records as Flecto does: the header is 1, blank lines are not counted. */
+export type TsvRow =
+  | { readonly line: number; readonly redirect: Redirect }
+  | { readonly line: number; readonly error: TsvRowError };
+
+/** Reads text in pieces of any size. Both throw TSV_HEADER_INVALID. */
+export interface TsvParser {
+  push(text: string): TsvRow[];
+  end(): TsvRow[];
+}
+
+const columns = ["type", "source", "target", "status"];
+
+/**
+ * Reads Flecto's tab-separated redirects. `separator` is one character, default tab. A byte order mark is passed over.
+ */
+export function createTsvParser(options: { separator?: string } = {}): TsvParser {
+  const reader = createRecordReader(options.separator ?? "\t");
+  const seen = new Set<string>();
+  let line = 0;
+  let started = false;
+
+  function readRecords(records: string[][]): TsvRow[] {
+    const rows: TsvRow[] = [];
+    for (const record of records) {
+      line += 1;
+      if (line === 1) checkHeader(record);
+      else rows.push(readRow(record, line, seen));
+    }
+    return rows;
+  }
+
+  return {
+    push(text) {
+      const content = !started && text.startsWith("\uFEFF") ? text.slice(1) : text;
+      if (text !== "") started = true;
+      return readRecords(reader.push(content));
+    },
+    end() {
+      const rows = readRecords(reader.end());
+      if (line === 0) checkHeader([]);
+      return rows;
+    },
+  };
+}
+
+function checkHeader(record: readonly string[]): void {
+  const found = record.map((cell) => trim(cell).toLowerCase());
+  if (found.length === columns.length && columns.every((column, index) => found[index] === column)) return;
+  throw rulesErrors.create("TSV_HEADER_INVALID", { found: record.join(" | ").slice(0, 80) });
+}
+
+function readRow(record: readonly string[], line: number, seen: Set<string>): TsvRow {
+  const [type = "", source = "", target = "", status = ""] = record.map(trim);
+  const fail = (reason: TsvReason, message: string): TsvRow => ({
+    line,
+    error: { reason, message, ...(source === "" ? {} : { source }), ...(target === "" ? {} : { target }) },
+  });
+  if (record.length !== columns.length) {
+    return {
+      line,
+      error: { reason: "INVALID_FORMAT", message: `The row has ${record.length} cells, not 4.` },
+    };
+  }
+  const knownType = redirectTypes.find((known) => known === type.toUpperCase());
+  if (knownType === undefined) return fail("INVALID_TYPE", `The type ${type} is not known.`);
+  if (source === "") return fail("EMPTY_SOURCE", "The source is empty.");
+  if (target === "") return fail("EMPTY_TARGET", "The target is empty.");
+  const knownStatus = readStatus(status);
+  if (knownStatus === undefined) return fail("INVALID_STATUS", `The status ${status} is not known.`);
+  if (seen.has(source)) return fail("DUPLICATE_SOURCE_IN_FILE", "An earlier row has the same source.");
+  seen.add(source);
+  const redirect: Redirect = { type: knownType, source, target, status: knownStatus };
+  const problem = checkRedirect(redirect).find(({ severity }) => severity === "error");
+  return problem === undefined ? { line, redirect } : fail("INVALID_REDIRECT", problem.message);
+}
+
+function readStatus(text: string): RedirectStatus | undefined {
+  const upper = text.toUpperCase();
+  for (const [name, code] of Object.entries(redirectStatuses)) {
+    if (upper === name || text === String(code)) return name as RedirectStatus;
+  }
+  return undefined;
+}
+
+const blank = "[\\t\\n\\v\\f\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+const blanksAround = new RegExp(`^${blank}+|${blank}+$`, "g");
+
+function trim(cell: string): string {
+  return /^[!-~]([ -~]*[!-~])?$/.test(cell) ? cell : cell.replace(blanksAround, "");
+}
