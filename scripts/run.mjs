@@ -15,6 +15,7 @@ const scripts = {
   conformance: ["scripts/conformance.ts"],
   soak: ["scripts/soak.ts"],
   reference: ["scripts/reference.ts"],
+  replay: ["scripts/replay.ts"],
 };
 
 const [name, ...rest] = process.argv.slice(2);
