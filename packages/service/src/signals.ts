@@ -13,8 +13,9 @@ export interface RunOptions {
 type StopSignal = "SIGINT" | "SIGTERM";
 
 /**
- * Starts the parts, waits for SIGINT or SIGTERM, stops them and resolves with the exit code: 0, or 1 when starting or
- * stopping failed (the error is logged). A second signal ends the process at once with 128 + its number.
+ * Starts the parts, waits for SIGINT or SIGTERM, stops them and resolves with the exit code: 0, or 1 when stopping
+ * failed (the error is logged). Rejects when they do not start. A second signal ends the process at once with 128 + its
+ * number.
  */
 export async function runUntilSignal(parts: readonly Part[], options: RunOptions): Promise<number> {
   const { log, stopDeadlineMs = 10_000 } = options;
@@ -26,8 +27,10 @@ export async function runUntilSignal(parts: readonly Part[], options: RunOptions
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  let started = false;
   try {
     await startParts(parts, { log, stopDeadlineMs, signal: asked.signal });
+    started = true;
     options.onStarted?.();
     await aborted(asked.signal);
     await stopParts(parts, stopDeadlineMs);
@@ -35,7 +38,8 @@ export async function runUntilSignal(parts: readonly Part[], options: RunOptions
     return 0;
   } catch (error) {
     if (error === asked.signal.reason) return 0;
-    log.error({ error }, asked.signal.aborted ? "did not stop cleanly" : "cannot start");
+    if (!started) throw error;
+    log.error({ error }, "did not stop cleanly");
     return 1;
   } finally {
     process.off("SIGINT", onSignal);

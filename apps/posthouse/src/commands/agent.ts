@@ -1,19 +1,20 @@
 import { createAgent, loadAgentConfig, watchConfig } from "@posthouse/agent";
 import { runUntilSignal } from "@posthouse/service";
 import type { Command } from "../command.ts";
-import { createCommandLog, logOptions } from "../log-options.ts";
+import { createProcessLog } from "../process-log.ts";
 
 export const agentCommand: Command = {
   name: "agent",
   summary:
     "Runs the agent. SIGHUP or a changed file reloads the configuration; a broken one changes nothing.",
   positionals: [],
-  options: { config: { short: "c", value: "FILE", help: "needed: the configuration file" }, ...logOptions },
+  options: { config: { short: "c", value: "FILE", help: "needed: the configuration file" } },
   examples: ["posthouse agent -c /etc/posthouse.yaml"],
   async run(args) {
     const file = args.required("config");
-    const log = createCommandLog(args, "json");
-    const agent = createAgent(await loadAgentConfig(file), { log });
+    const config = await loadAgentConfig(file);
+    const log = createProcessLog(config.log);
+    const agent = createAgent(config, { log, configPath: file });
     const watcher = watchConfig(file, {
       log,
       onChange: async () => agent.reload(await loadAgentConfig(file)),

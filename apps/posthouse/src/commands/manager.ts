@@ -1,7 +1,7 @@
 import { createManager, managerConfigSchema } from "@posthouse/manager";
 import { loadConfig, runUntilSignal } from "@posthouse/service";
 import type { Command } from "../command.ts";
-import { createCommandLog, logOptions } from "../log-options.ts";
+import { createProcessLog } from "../process-log.ts";
 
 export const managerCommand: Command = {
   name: "manager",
@@ -9,14 +9,13 @@ export const managerCommand: Command = {
   positionals: [],
   options: {
     config: { short: "c", value: "FILE", help: "the configuration file; without it, the defaults" },
-    ...logOptions,
   },
   examples: ["posthouse manager -c manager.yaml"],
   async run(args) {
     const file = args.text("config");
     const config =
       file === undefined ? managerConfigSchema.parse({}) : await loadConfig(file, managerConfigSchema);
-    const log = createCommandLog(args, "json");
+    const log = createProcessLog(config.log);
     const manager = createManager(config, { log });
     return runUntilSignal([manager], {
       log,

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { runUntilSignal } from "@posthouse/service";
 import type { Command } from "../command.ts";
-import { createCommandLog, logOptions } from "../log-options.ts";
+import { createProcessLog } from "../process-log.ts";
 import { createUp } from "../up/up.ts";
 import { welcome } from "../up/welcome.ts";
 
@@ -14,12 +14,11 @@ export const upCommand: Command = {
     "manager-port": { value: "PORT", default: "8080", help: "the Manager" },
     "site-port": { value: "PORT", default: "8000", help: "the demo site" },
     "admin-port": { value: "PORT", default: "9400", help: "the agent's metrics and status" },
-    ...logOptions,
-    "log-level": { value: "LEVEL", default: "warn", help: "debug, info, warn, error, silent" },
+    verbose: { help: "log what happens, not only what goes wrong" },
   },
   examples: ["posthouse up", "posthouse up --site-port 8001 --state /tmp/try"],
   async run(args) {
-    const log = createCommandLog(args, "json");
+    const log = createProcessLog({ level: args.flag("verbose") ? "info" : "warn" });
     const up = createUp(
       {
         state: resolve(args.required("state")),

@@ -65,7 +65,7 @@ export function createUp(options: UpOptions, log: Log): Up {
           log: log.child({ process: "agent" }),
         });
         await start(agent);
-        addresses = describe(options, manager, agent);
+        addresses = describeAddresses(options, manager, agent);
       } catch (error) {
         await stopParts(running.splice(0), 4000);
         throw error;
@@ -137,12 +137,12 @@ function agentConfig(
   });
 }
 
-function describe(options: UpOptions, manager: Manager, agent: Agent): UpAddresses {
+function describeAddresses(options: UpOptions, manager: Manager, agent: Agent): UpAddresses {
   const { admin, sites } = agent.addresses;
   return {
-    site: sites[0] ?? "",
+    site: `http://${sites[0]}`,
     manager: manager.url,
-    admin: admin ?? "",
+    admin: `http://${admin}`,
     project: `${demoNamespace}/${demoProject}`,
     state: options.state,
     login: manager.firstLogin,
