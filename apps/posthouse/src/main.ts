@@ -3,25 +3,11 @@
  * Exit codes: 0 done, 1 something failed on the way, 2 it could not start as asked (usage, configuration, port, state).
  */
 import { isPosthouseError, PosthouseError } from "@posthouse/protocol";
-import { type Command, parseArguments } from "./command.ts";
-import { agentCommand } from "./commands/agent.ts";
-import { checkCommand } from "./commands/check.ts";
-import { importCommand } from "./commands/import.ts";
-import { managerCommand } from "./commands/manager.ts";
-import { schemaCommand } from "./commands/schema.ts";
-import { upCommand } from "./commands/up.ts";
+import { parseArguments } from "./command.ts";
+import { commands } from "./commands.ts";
 import { commandErrors } from "./errors.ts";
 import { commandHelp, overview } from "./help.ts";
 import { version } from "./version.ts";
-
-const commands: readonly Command[] = [
-  upCommand,
-  agentCommand,
-  managerCommand,
-  checkCommand,
-  importCommand,
-  schemaCommand,
-];
 
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;

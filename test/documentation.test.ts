@@ -1,0 +1,122 @@
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { agentConfigSchema } from "@posthouse/agent";
+import { managerConfigSchema } from "@posthouse/manager";
+import { parseConfig } from "@posthouse/service";
+import { startPosthouse } from "@posthouse/testkit/posthouse-process";
+import { describe, expect, it } from "vitest";
+import { generateReference } from "../scripts/reference.ts";
+
+const root = join(import.meta.dirname, "..");
+const pages = [
+  ...["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"],
+  ...["guide", "adr"].flatMap((folder) =>
+    readdirSync(join(root, "docs", folder)).map((file) => `docs/${folder}/${file}`),
+  ),
+];
+const read = (page: string): string => readFileSync(join(root, page), "utf8");
+const blocks = (page: string, language: string): string[] =>
+  [...read(page).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, "gm"))].map(
+    ([, text]) => text ?? "",
+  );
+
+describe("documentation", () => {
+  it("links to files that exist", () => {
+    for (const page of pages) {
+      for (const [, link = ""] of read(page).matchAll(/\]\((?!https?:)([^)#]+)/g)) {
+        expect(existsSync(join(root, dirname(page), link)), `${page} links to ${link}`).toBe(true);
+      }
+    }
+  });
+
+  it("names files that exist in the walks of ARCHITECTURE.md", () => {
+    const files = [
+      ...read("ARCHITECTURE.md").matchAll(/`((?:packages|apps|scripts|testkit|bench|test)\/[\w./-]+)`/g),
+    ];
+    expect(files.length).toBeGreaterThan(15);
+    for (const [, path = ""] of files) expect(existsSync(join(root, path)), path).toBe(true);
+  });
+
+  it("shows configurations that pass", () => {
+    const texts = pages.flatMap((page) => blocks(page, "yaml"));
+    expect(texts.length).toBeGreaterThanOrEqual(2);
+    for (const text of texts) {
+      const isAgent = /^sites:/m.test(text);
+      const parsed = parseConfig<unknown>(
+        text,
+        "page.yaml",
+        isAgent ? agentConfigSchema : managerConfigSchema,
+        {
+          POSTHOUSE_AGENT_TOKEN: "t",
+        },
+      );
+      expect(parsed).toBeTruthy();
+    }
+  });
+
+  it("keeps CONTRIBUTING.md under 150 lines", () => {
+    expect(read("CONTRIBUTING.md").split("\n").length).toBeLessThan(150);
+  });
+
+  it("has a current reference", async () => {
+    for (const [name, text] of await generateReference()) {
+      expect(read(`docs/reference/${name}`), `docs/reference/${name} is old: run npm run reference`).toBe(
+        text,
+      );
+    }
+  });
+
+  it("names npm scripts that exist", () => {
+    const { scripts } = JSON.parse(read("package.json")) as { scripts: Record<string, string> };
+    for (const page of pages) {
+      for (const [, name = ""] of read(page).matchAll(/npm run ([a-z]+)/g))
+        expect(scripts, page).toHaveProperty(name);
+    }
+  });
+});
+
+describe("the README's first minute", () => {
+  it("works as it is written, on other ports", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "posthouse-readme-"));
+    const up = startPosthouse([
+      ...["up", "--state", join(folder, ".posthouse")],
+      ...["--manager-port", "0", "--site-port", "0", "--admin-port", "0"],
+    ]);
+    try {
+      await up.printed(/Ctrl-C stops everything/);
+      const [, site = ""] = await up.printed(/Site +(\S+)/);
+      const [, manager = ""] = await up.printed(/Manager +(\S+)/);
+      const commands = blocks("README.md", "sh").flatMap((block) => block.trim().split("\n"));
+      expect(commands).toContain("npm start");
+      expect(commands).toContain("npm test");
+
+      const curls = commands.filter((command) => command.startsWith("curl "));
+      expect(curls.length).toBeGreaterThanOrEqual(3);
+      for (const command of curls) {
+        const { stdout, status } = spawnSync("sh", ["-c", command.replace("http://127.0.0.1:8000", site)], {
+          encoding: "utf8",
+        });
+        expect(status, command).toBe(0);
+        expect(stdout, command).toMatch(/^HTTP\/1\.1 (200|30[1278]) /);
+      }
+
+      const imports = commands.filter((command) => command.startsWith("npx posthouse import "));
+      expect(imports.length).toBeGreaterThanOrEqual(1);
+      for (const command of imports) {
+        const args = command.split(" ").slice(2);
+        const importing = startPosthouse([...args, "--manager", manager], {
+          cwd: root,
+          env: { POSTHOUSE_TOKEN: readFileSync(join(folder, ".posthouse", "token"), "utf8").trim() },
+        });
+        expect(await importing.exited, importing.output()).toBe(0);
+      }
+    } finally {
+      up.signal("SIGKILL");
+      await up.exited;
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
