@@ -1,0 +1,69 @@
+/**
+ * The database: one SQLite file with two connections, each in a thread of its own, so that neither an import nor a
+ * publish makes a reader wait. Everything that changes rows goes through `write`, one transaction after the other.
+ */
+import { isPosthouseError } from "@posthouse/protocol";
+import { Kysely } from "kysely";
+import { Migrator } from "kysely/migration";
+import { errors } from "../errors.ts";
+import { lockDatabase } from "./database-lock.ts";
+import { migrations } from "./migrations.ts";
+import type { Schema } from "./schema.ts";
+import { createSqliteDialect } from "./sqlite-dialect.ts";
+import { openFailure } from "./sqlite-error.ts";
+import { openSqliteThread, type SqliteThread } from "./sqlite-thread.ts";
+
+export interface Database {
+  readonly path: string;
+  readonly read: Kysely<Schema>;
+  readonly write: Kysely<Schema>;
+  close(): Promise<void>;
+}
+
+const cache = "pragma cache_size = -65536";
+const writerStatements = [
+  "pragma journal_mode = wal",
+  "pragma synchronous = full",
+  "pragma wal_autocheckpoint = 4000",
+  "pragma journal_size_limit = 67108864",
+  cache,
+];
+const maxWaitingReads = 10_000;
+const maxWaitingWrites = 1_000;
+
+/** Opens the file, makes it when there is none, and brings its tables up to date. @throws DATABASE_* */
+export async function openDatabase(path: string): Promise<Database> {
+  const lock = lockDatabase(path);
+  const threads: SqliteThread[] = [];
+  const close = async (): Promise<void> => {
+    for (const thread of threads.splice(0).reverse()) await thread.close();
+    lock.release();
+  };
+  const open = async (readOnly: boolean): Promise<Kysely<Schema>> => {
+    const thread = await openSqliteThread({ path, readOnly, initialise: readOnly ? [cache] : writerStatements });
+    threads.push(thread);
+    const dialect = createSqliteDialect(thread, {
+      begin: readOnly ? "begin" : "begin immediate",
+      maxWaiting: readOnly ? maxWaitingReads : maxWaitingWrites,
+    });
+    return new Kysely<Schema>({ dialect });
+  };
+  try {
+    const write = await open(false);
+    await migrate(write, path);
+    return { path, write, read: await open(true), close };
+  } catch (error) {
+    await close();
+    throw isPosthouseError(error) ? error : openFailure(error, path);
+  }
+}
+
+async function migrate(write: Kysely<Schema>, path: string): Promise<void> {
+  const migrator = new Migrator({ db: write, provider: { getMigrations: async () => migrations } });
+  const { error, results } = await migrator.migrateToLatest();
+  if (error === undefined) return;
+  const reason = error instanceof Error ? error.message : String(error);
+  if (!results?.length && reason.includes("corrupted migrations"))
+    throw errors.create("DATABASE_NEWER", { path, reason }, { cause: error });
+  throw error;
+}

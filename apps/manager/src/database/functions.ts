@@ -1,0 +1,46 @@
+import { createHash, hash } from "node:crypto";
+import type { DatabaseSync, SQLInputValue } from "node:sqlite";
+import { formatItem, hashNode, hashRoot, type Item } from "@posthouse/protocol";
+
+type Children = { index: number; hash: Uint8Array }[];
+
+const sha256 = (data: string | Uint8Array): Uint8Array =>
+  typeof data === "string" ? hash("sha256", data, "buffer") : createHash("sha256").update(data).digest();
+
+/**
+ * Gives a connection the SQL functions of the Manager:
+ * `sha256(text or blob)`; `item_line(id, kind, type, source, target, status, content, content_type)`, the canonical
+ * line, and `item_hash(...)` of the same arguments; the aggregates `hash_node(index, hash)` and `hash_root(index, hash)`
+ * of the hash tree, to be called with ORDER BY index.
+ */
+export function registerFunctions(database: DatabaseSync): void {
+  const options = { deterministic: true };
+  database.function("sha256", options, (data: SQLInputValue) => sha256(data as string | Uint8Array));
+  database.function("item_line", { ...options, varargs: true }, (...values: SQLInputValue[]) => line(values));
+  database.function("item_hash", { ...options, varargs: true }, (...values: SQLInputValue[]) =>
+    sha256(line(values)),
+  );
+  for (const [name, combine] of [
+    ["hash_node", hashNode],
+    ["hash_root", hashRoot],
+  ] as const) {
+    database.aggregate(name, {
+      start: () => [] as unknown as SQLInputValue,
+      step: ((children: Children, index: number, itemHash: Uint8Array) => {
+        children.push({ index, hash: itemHash });
+        return children;
+      }) as unknown as (accumulator: SQLInputValue, ...values: SQLInputValue[]) => SQLInputValue,
+      result: ((children: Children) => combine(sha256, children)) as unknown as (
+        accumulator: SQLInputValue,
+      ) => SQLInputValue,
+    });
+  }
+}
+
+function line([id, kind, type, source, target, status, content, contentType]: SQLInputValue[]): string {
+  const item =
+    kind === "redirect"
+      ? { id, kind, type, source, target, status }
+      : { id, kind, type, path: source, content, contentType };
+  return formatItem(item as unknown as Item);
+}

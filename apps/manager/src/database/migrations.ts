@@ -1,0 +1,50 @@
+import { type Kysely, sql } from "kysely";
+import type { Migration } from "kysely/migration";
+
+const itemColumns = `kind text not null, type text not null, source text not null, target text, status text,
+  content text, content_type text, hash blob not null`;
+const ofProject = "project_id integer not null references project (id) on delete cascade";
+
+const first = [
+  `create table namespace (id integer primary key, code text not null unique, name text not null,
+    created_at integer not null) strict`,
+  `create table project (id integer primary key,
+    namespace_id integer not null references namespace (id) on delete cascade, code text not null,
+    name text not null, version integer not null default 1, hash blob not null, published_at integer,
+    created_at integer not null, next_id integer not null default 1, redirects integer not null default 0,
+    pages integer not null default 0, unique (namespace_id, code)) strict`,
+  `create table item (${ofProject}, id integer not null, ${itemColumns}, primary key (project_id, id))
+    strict, without rowid`,
+  "create unique index item_source on item (project_id, kind, source)",
+  "create index item_kind on item (project_id, kind, id)",
+  `create table draft (${ofProject}, item_id integer not null, change text not null, ${itemColumns},
+    created_at integer not null, primary key (project_id, item_id)) strict, without rowid`,
+  "create unique index draft_source on draft (project_id, kind, source) where change <> 'DELETE'",
+  `create table node (${ofProject}, level integer not null, idx integer not null, hash blob not null,
+    primary key (project_id, level, idx)) strict, without rowid`,
+  `create table change (${ofProject}, version integer not null, id integer not null, before text, after text,
+    primary key (project_id, version, id)) strict, without rowid`,
+  `create table version (${ofProject}, version integer not null, hash blob not null, published_at integer not null,
+    published_by text not null, primary key (project_id, version)) strict, without rowid`,
+  `create table agent (${ofProject}, name text not null, type text not null, status text not null,
+    version integer not null, load_duration integer not null, error text not null, created_at integer not null,
+    updated_at integer not null, last_hit_at integer not null, primary key (project_id, name)) strict, without rowid`,
+  `create table token (id integer primary key, name text not null unique, hash blob not null unique,
+    preview text not null, permissions text not null, admin text not null, expires_at integer,
+    created_at integer not null) strict`,
+  `create table user (id integer primary key, username text not null unique, password text not null,
+    must_change integer not null, permissions text not null, admin text not null, created_at integer not null) strict`,
+  `create table session (hash blob primary key, user_id integer not null references user (id) on delete cascade,
+    expires_at integer not null) strict, without rowid`,
+];
+
+/** The steps that made the tables what they are. A published one is never edited. */
+export const migrations: Record<string, Migration> = { "2026-11-first": all(first) };
+
+function all(statements: readonly string[]): Migration {
+  return {
+    async up(db: Kysely<unknown>) {
+      for (const statement of statements) await sql.raw(statement).execute(db);
+    },
+  };
+}

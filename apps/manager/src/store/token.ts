@@ -1,0 +1,132 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import type { Selectable } from "kysely";
+import type { Database } from "../database/database.ts";
+import type { TokenTable } from "../database/schema.ts";
+import { errors } from "../errors.ts";
+import type { Grants } from "./permission.ts";
+import { unlessTaken } from "./project.ts";
+
+/** Who a request comes from. */
+export interface Subject extends Grants {
+  readonly kind: "token" | "user";
+  readonly id: number;
+  readonly name: string;
+  readonly expiresAt: number | undefined;
+}
+
+export interface TokenView extends Grants {
+  readonly id: number;
+  readonly name: string;
+  readonly preview: string;
+  readonly createdAt: string;
+  readonly expiresAt?: string;
+}
+
+export interface TokenGrants extends Grants {
+  readonly expiresAt?: Date | undefined;
+}
+
+/** API tokens. Only their SHA-256 is kept; the token itself is shown once. */
+export interface TokenStore {
+  create(name: string, grants: TokenGrants): Promise<{ id: number; name: string; token: string; preview: string }>;
+  /** Like create; a token of that name is replaced. */
+  replace(name: string, grants: TokenGrants): Promise<string>;
+  list(): Promise<TokenView[]>;
+  remove(id: number): Promise<void>;
+  /** The subject of a token that is known and not expired. */
+  find(token: string): Promise<Subject | undefined>;
+}
+
+export const tokenPrefix = "flecto_";
+const maxCached = 10_000;
+
+export function createTokenStore({ read, write }: Database, onRemoved: (id: number) => void): TokenStore {
+  const cache = new Map<string, Selectable<TokenTable>>();
+  const forget = (id: number): void => {
+    cache.clear();
+    onRemoved(id);
+  };
+  const insertion = (name: string, grants: TokenGrants) => {
+    const token = newSecret(tokenPrefix);
+    const row = {
+      name,
+      hash: hashSecret(token),
+      preview: `${token.slice(0, 11)}...${token.slice(-4)}`,
+      permissions: JSON.stringify(grants.permissions),
+      admin: JSON.stringify(grants.admin),
+      expires_at: grants.expiresAt?.getTime() ?? null,
+      created_at: Date.now(),
+    };
+    return { token, row };
+  };
+  return {
+    async create(name, grants) {
+      const { token, row } = insertion(name, grants);
+      const insert = write.insertInto("token").values(row).returning("id").executeTakeFirstOrThrow();
+      const { id } = await unlessTaken(insert, () => errors.create("TOKEN_EXISTS", { name }));
+      return { id, name, token, preview: row.preview };
+    },
+    async replace(name, grants) {
+      const { token, row } = insertion(name, grants);
+      const old = await write.transaction().execute(async (trx) => {
+        const removed = await trx.deleteFrom("token").where("name", "=", name).returning("id").executeTakeFirst();
+        await trx.insertInto("token").values(row).execute();
+        return removed;
+      });
+      if (old) forget(old.id);
+      return token;
+    },
+    async list() {
+      return (await read.selectFrom("token").selectAll().orderBy("name").execute()).map(viewOf);
+    },
+    async remove(id) {
+      const removed = await write.deleteFrom("token").where("id", "=", id).returning("id").executeTakeFirst();
+      if (!removed) throw errors.create("TOKEN_NOT_FOUND", { id });
+      forget(id);
+    },
+    async find(token) {
+      const hash = hashSecret(token);
+      const key = hash.toString("base64");
+      let row = cache.get(key);
+      if (!row) {
+        row = await read.selectFrom("token").selectAll().where("hash", "=", hash).executeTakeFirst();
+        if (!row || !timingSafeEqual(row.hash, hash)) return undefined;
+        if (cache.size >= maxCached) cache.clear();
+        cache.set(key, row);
+      }
+      if (row.expires_at !== null && row.expires_at <= Date.now()) return undefined;
+      return {
+        kind: "token",
+        id: row.id,
+        name: row.name,
+        expiresAt: row.expires_at ?? undefined,
+        ...grantsOf(row),
+      };
+    },
+  };
+}
+
+/** `prefix` and 32 random bytes, base64url. */
+export function newSecret(prefix: string): string {
+  return prefix + randomBytes(32).toString("base64url");
+}
+
+export function hashSecret(secret: string): Buffer {
+  return createHash("sha256").update(secret).digest();
+}
+
+/** The grants kept as JSON in a row. */
+export function grantsOf(row: { permissions: string; admin: string }): Grants {
+  return { permissions: JSON.parse(row.permissions), admin: JSON.parse(row.admin) };
+}
+
+function viewOf(row: Selectable<TokenTable>): TokenView {
+  return {
+    id: row.id,
+    name: row.name,
+    preview: row.preview,
+    createdAt: new Date(row.created_at).toISOString(),
+    ...(row.expires_at === null ? {} : { expiresAt: new Date(row.expires_at).toISOString() }),
+    ...grantsOf(row),
+  };
+}
