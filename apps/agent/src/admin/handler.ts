@@ -61,9 +61,7 @@ export function createAdminHandler(options: AdminOptions): ExchangeHandler {
   function scrape(exchange: Exchange): void {
     metrics.text().then(
       (text) => {
-        if (exchange.aborted) return;
-        const length = String(Buffer.byteLength(text));
-        exchange.answer(200, ["Content-Type", metrics.contentType, "Content-Length", length], text);
+        if (!exchange.aborted) exchange.answer(200, ["Content-Type", metrics.contentType], text);
       },
       (error: unknown) => {
         log.error({ error }, "could not read the metrics");
@@ -94,8 +92,6 @@ export function createAdminHandler(options: AdminOptions): ExchangeHandler {
 }
 
 function answerJson(exchange: Exchange, status: number, value: unknown): void {
-  const text = `${JSON.stringify(value)}\n`;
-  const length = String(Buffer.byteLength(text));
-  const headers = ["Content-Type", "application/json", "Cache-Control", "no-store", "Content-Length", length];
-  exchange.answer(status, headers, text);
+  const headers = ["Content-Type", "application/json", "Cache-Control", "no-store"];
+  exchange.answer(status, headers, `${JSON.stringify(value)}\n`);
 }

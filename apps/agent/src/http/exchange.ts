@@ -14,7 +14,7 @@ export interface Exchange {
   readonly peer: string | undefined;
   /** True when the client went away before the answer. */
   readonly aborted: boolean;
-  /** Writes the whole answer. `headers` are names and values in turn and include Content-Length where one belongs. */
+  /** Writes the whole answer. `headers` are names and values in turn; Content-Length is added. HEAD gets no body. */
   answer(status: number, headers: string[], body: string): void;
 }
 
@@ -25,12 +25,7 @@ export interface ExchangeHandler {
 
 /** A short text answer. */
 export function answerText(exchange: Exchange, status: number, text: string, headers: string[] = []): void {
-  const length = String(Buffer.byteLength(text));
-  exchange.answer(
-    status,
-    [...headers, "Content-Type", "text/plain; charset=utf-8", "Content-Length", length],
-    text,
-  );
+  exchange.answer(status, [...headers, "Content-Type", "text/plain; charset=utf-8"], text);
 }
 
 /** The value of a header, or undefined; the first when it stands there twice. */

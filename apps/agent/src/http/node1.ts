@@ -104,8 +104,11 @@ class Node1Exchange implements Exchange {
   }
 
   answer(status: number, headers: string[], body: string): void {
+    const length = Buffer.byteLength(body);
+    if (length > 0 || this.method !== "HEAD") headers.push("Content-Length", String(length));
     if (this.close) headers.push("Connection", "close");
-    this.#response.writeHead(status, headers).end(body);
+    // Head and body leave in one write; a text of ASCII only is cheaper to write as latin1.
+    this.#response.writeHead(status, headers).end(body, length === body.length ? "latin1" : "utf8");
   }
 }
 

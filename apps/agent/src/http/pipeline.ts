@@ -26,7 +26,6 @@ export function createPipeline(hosts: HostTable<ProjectHandler>): ExchangeHandle
 
 /** `OPTIONS *` asks about the server, not about any page. */
 function answerUnusable(exchange: Exchange): void {
-  if (exchange.target === "*" && exchange.method === "OPTIONS")
-    exchange.answer(200, ["Content-Length", "0"], "");
+  if (exchange.target === "*" && exchange.method === "OPTIONS") exchange.answer(200, [], "");
   else answerText(exchange, 400, "the request target is neither a path nor a URL\n");
 }

@@ -1,7 +1,7 @@
 /** The redirects job in the request path: a project's redirects, then its pages. */
-import { type Answer, formatAnswer, type Match, type RuleSet } from "@posthouse/rules";
+import { formatAnswer, type RuleSet } from "@posthouse/rules";
 import type { Tallies, Tally } from "../core/metrics.ts";
-import { answerText, type Exchange } from "../http/exchange.ts";
+import { answerText } from "../http/exchange.ts";
 import type { ProjectHandler } from "../http/pipeline.ts";
 
 export interface RedirectHandlerOptions {
@@ -42,18 +42,11 @@ export function createRedirectHandler(options: RedirectHandlerOptions): ProjectH
         return false;
       }
       hits[match.status].value++;
-      const { method } = exchange;
-      const answer = formatAnswer(match, { method, host, uri }, formatOptions);
-      exchange.answer(answer.status, listHeaders(match, answer, exchange), answer.body);
+      const answer = formatAnswer(match, { method: exchange.method, host, uri }, formatOptions);
+      const headers: string[] = [];
+      for (const [name, value] of answer.headers) headers.push(name, value);
+      exchange.answer(answer.status, headers, match.kind === "page" ? match.content : answer.body);
       return true;
     },
   };
-}
-
-function listHeaders(match: Match, answer: Answer, exchange: Exchange): string[] {
-  const headers: string[] = [];
-  for (const [name, value] of answer.headers) headers.push(name, value);
-  if (exchange.method !== "HEAD") headers.push("Content-Length", String(Buffer.byteLength(answer.body)));
-  else if (match.kind === "page") headers.push("Content-Length", String(Buffer.byteLength(match.content)));
-  return headers;
 }
