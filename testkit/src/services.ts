@@ -1,0 +1,136 @@
+import { spawnSync } from "node:child_process";
+import { accessSync, constants } from "node:fs";
+import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type PeerProcess, startPeer } from "./peer-process.ts";
+
+/** Where a program of a Debian package is, or why there is none. */
+export type Found = { readonly path: string } | { readonly missing: string };
+
+const folders = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin", "/bin"];
+
+function find(binary: string): string | undefined {
+  for (const folder of [...(process.env.PATH ?? "").split(":"), ...folders]) {
+    const path = join(folder, binary);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {}
+  }
+  return undefined;
+}
+
+/**
+ * Finds a program, installing its Debian package when we may (root, apt-get). The service that comes with the package is
+ * not started. Without the program the caller says `missing` aloud and goes on without.
+ */
+export async function needPackage(debianPackage: string, binary: string): Promise<Found> {
+  const present = find(binary);
+  if (present !== undefined) return { path: present };
+  const wanted = `${binary} is not installed (Debian package ${debianPackage})`;
+  if (process.getuid?.() !== 0 || find("apt-get") === undefined) {
+    return { missing: `${wanted}, and only root on Debian could install it here` };
+  }
+  const policy = await forbidServiceStarts();
+  try {
+    const failed = aptGet("install", debianPackage) && (aptGet("update") || aptGet("install", debianPackage));
+    const path = find(binary);
+    return path !== undefined && !failed
+      ? { path }
+      : { missing: `${wanted}: ${failed ?? "still not found"}` };
+  } finally {
+    await policy[Symbol.asyncDispose]();
+  }
+}
+
+/** Undefined when it went well, else what apt-get said last. */
+function aptGet(...args: string[]): string | undefined {
+  process.stderr.write(`apt-get ${args.join(" ")} …\n`);
+  const { status, stdout, stderr } = spawnSync("apt-get", ["-y", "-qq", "--no-install-recommends", ...args], {
+    encoding: "utf8",
+    env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" },
+    timeout: 300_000,
+  });
+  return status === 0 ? undefined : (`${stdout}${stderr}`.trim().split("\n").at(-1) ?? "apt-get failed");
+}
+
+const policyFile = "/usr/sbin/policy-rc.d";
+
+/** While it stands, Debian's packages do not start what they install. An existing policy is left alone. */
+async function forbidServiceStarts(): Promise<AsyncDisposable> {
+  const ours = await writeFile(policyFile, "#!/bin/sh\nexit 101\n", { flag: "wx" }).then(
+    () => true,
+    () => false,
+  );
+  if (ours) await chmod(policyFile, 0o755);
+  return { [Symbol.asyncDispose]: async () => void (ours && (await rm(policyFile, { force: true }))) };
+}
+
+/** A port of 127.0.0.1 that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export interface NginxOptions {
+  /** Path of the program, from `needPackage("nginx-light", "nginx")`. */
+  readonly path: string;
+  /** What stands in the `http` block, given the port to listen on (of 127.0.0.1) and the folder of this server. */
+  http(port: number, folder: string): string;
+  /** Further files of its folder, by name. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly core?: number | undefined;
+}
+
+export interface Nginx extends PeerProcess {
+  readonly port: number;
+}
+
+/** Starts an nginx of our own: one worker, its own folder and port, nothing of the system's configuration. */
+export async function startNginx(options: NginxOptions): Promise<Nginx> {
+  const folder = await mkdtemp(join(tmpdir(), "posthouse-nginx-"));
+  try {
+    // Its workers run as another user and must reach the folder.
+    await chmod(folder, 0o755);
+    const port = await freePort();
+    await writeFile(join(folder, "nginx.conf"), mainConfig(folder, options.http(port, folder)));
+    for (const [name, text] of Object.entries(options.files ?? {})) await writeFile(join(folder, name), text);
+    const args = ["-p", folder, "-c", join(folder, "nginx.conf"), "-e", "stderr"];
+    const peer = await startPeer({ command: options.path, args, port, core: options.core });
+    const stop = async (): Promise<number> => {
+      const code = await peer.stop();
+      await rm(folder, { recursive: true, force: true });
+      return code;
+    };
+    return { ...peer, port, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+function mainConfig(folder: string, http: string): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
+    (kind) => `${kind}_temp_path ${folder}/${kind};`,
+  );
+  return `daemon off;
+worker_processes 1;
+pid ${folder}/nginx.pid;
+error_log stderr warn;
+events { worker_connections 4096; }
+http {
+${temporary.join("\n")}
+access_log off;
+${http}
+}
+`;
+}
