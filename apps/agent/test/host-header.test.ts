@@ -104,6 +104,7 @@ describe("bad requests", () => {
     const text = await metrics.text();
     expect(text).toMatch(/posthouse_http_refused_total\{listener="test",reason="host"\} [1-9]/);
     expect(text).toMatch(/posthouse_http_refused_total\{listener="test",reason="too_large"\} 1\n/);
+    expect(text).toMatch(/posthouse_http_open_connections\{listener="test"\} 0\n/);
     expect(text).toMatch(/posthouse_http_failed_total\{listener="test"\} 1\n/);
   });
 });

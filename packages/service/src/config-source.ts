@@ -16,7 +16,7 @@ export interface ConfigSource {
 }
 
 export type ConfigPath = readonly PropertyKey[];
-export interface Place {
+interface Place {
   readonly line: number;
   readonly column: number;
 }

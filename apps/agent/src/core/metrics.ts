@@ -6,7 +6,7 @@ export interface Tally {
   value: number;
 }
 
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
 export interface Tallies {
   /** The tally of these labels: the same object each time. Ask once, not per request. */
@@ -14,7 +14,7 @@ export interface Tallies {
 }
 
 /** Called at scrape time: report each value with its labels. */
-export type GaugeReader = (report: (labels: Labels, value: number) => void) => void;
+type GaugeReader = (report: (labels: Labels, value: number) => void) => void;
 
 export interface Metrics {
   counter(name: string, help: string, labelNames?: readonly string[]): Tallies;

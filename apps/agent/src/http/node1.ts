@@ -28,6 +28,7 @@ export interface HttpServerOptions {
 export interface HttpCounters {
   readonly requests: Tally;
   readonly connections: Tally;
+  readonly open: Tally;
   readonly refused: Readonly<Record<RefusalReason, Tally>>;
   readonly failed: Tally;
 }
@@ -56,11 +57,18 @@ export function createHttpCounters(metrics: Metrics): (listener: string) => Http
     "reason",
   ]);
   const failed = metrics.counter("posthouse_http_failed_total", "Requests answered with 500.", ["listener"]);
+  const open = new Map<string, Tally>();
+  metrics.gauge("posthouse_http_open_connections", "Connections open now.", ["listener"], (report) => {
+    for (const [listener, { value }] of open) report({ listener }, value);
+  });
   return (listener) => {
+    const openHere = open.get(listener) ?? { value: 0 };
+    open.set(listener, openHere);
     const refusal = (reason: RefusalReason): Tally => refused.with({ listener, reason });
     return {
       requests: requests.with({ listener }),
       connections: connections.with({ listener }),
+      open: openHere,
       failed: failed.with({ listener }),
       refused: {
         host: refusal("host"),
@@ -153,7 +161,11 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       made.maxRequestsPerSocket = maxRequestsPerConnection;
       made.maxConnections = maxConnections;
       made.on("clientError", onClientError);
-      made.on("connection", () => counters.connections.value++);
+      made.on("connection", (socket) => {
+        counters.connections.value++;
+        counters.open.value++;
+        socket.once("close", onConnectionClosed);
+      });
       made.on("drop", () => counters.refused.connections.value++);
       address = await listenOn(made, listen);
       made.on("error", (error) => log.error({ error, listener: name }, "the listener failed"));
@@ -164,6 +176,10 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       if (server) await closeServer(server, deadlineMs);
     },
   };
+
+  function onConnectionClosed(): void {
+    counters.open.value--;
+  }
 
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
     counters.requests.value++;
