@@ -1,0 +1,14 @@
+export { type Backoff, type BackoffOptions, createBackoff } from "./backoff.ts";
+export { type Client, createClient } from "./client.ts";
+export type {
+  ClientEvent,
+  ClientOperation,
+  ClientOptions,
+  ClientStatus,
+  ClientTimeouts,
+  LoadedHow,
+  ManagerOptions,
+  SnapshotStore,
+} from "./client-options.ts";
+export { errors } from "./errors.ts";
+export type { TimeoutOptions } from "./http.ts";
