@@ -1,4 +1,9 @@
-import { createErrorCatalogue, type ErrorCatalogue, isPosthouseError, type PosthouseError } from "@posthouse/protocol";
+import {
+  createErrorCatalogue,
+  type ErrorCatalogue,
+  isPosthouseError,
+  type PosthouseError,
+} from "@posthouse/protocol";
 
 const definitions = {
   DATABASE_CANNOT_OPEN: {
@@ -48,7 +53,10 @@ const definitions = {
   },
   PROJECT_FULL: { message: "this project has used all its ids" },
   NOTHING_TO_PUBLISH: { message: "nothing to publish for project {project}" },
-  PUBLISH_IN_PROGRESS: { message: "publish already in progress for this project", hint: "wait for it to end" },
+  PUBLISH_IN_PROGRESS: {
+    message: "publish already in progress for this project",
+    hint: "wait for it to end",
+  },
   CHANGES_GONE: {
     message: "the changes since version {from} are not kept, or larger than the whole",
     hint: "take the snapshot",

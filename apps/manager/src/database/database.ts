@@ -40,7 +40,11 @@ export async function openDatabase(path: string): Promise<Database> {
     lock.release();
   };
   const open = async (readOnly: boolean): Promise<Kysely<Schema>> => {
-    const thread = await openSqliteThread({ path, readOnly, initialise: readOnly ? [cache] : writerStatements });
+    const thread = await openSqliteThread({
+      path,
+      readOnly,
+      initialise: readOnly ? [cache] : writerStatements,
+    });
     threads.push(thread);
     const dialect = createSqliteDialect(thread, {
       begin: readOnly ? "begin" : "begin immediate",

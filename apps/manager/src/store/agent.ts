@@ -17,7 +17,10 @@ export interface AgentView {
 /** The fleet: what each agent said last. */
 export interface AgentStore {
   isKnown(projectId: number, name: string): Promise<boolean>;
-  report(projectId: number, report: Omit<AgentReport, "status" | "type"> & { status: string; type: string }): Promise<void>;
+  report(
+    projectId: number,
+    report: Omit<AgentReport, "status" | "type"> & { status: string; type: string },
+  ): Promise<void>;
   /** Notes that the agent is alive; false when it is unknown. */
   hit(projectId: number, name: string): Promise<boolean>;
   list(projectId: number): Promise<AgentView[]>;

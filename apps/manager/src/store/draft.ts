@@ -5,7 +5,7 @@ import type { ManagerConfig } from "../config.ts";
 import type { Database } from "../database/database.ts";
 import type { ChangeType, DraftTable, ItemColumns, Kind, Schema } from "../database/schema.ts";
 import { errors } from "../errors.ts";
-import { itemColumnNames, itemOf, pageColumns, redirectColumns, valueOf } from "./item-values.ts";
+import { itemColumnNames, itemOf, pageColumns, redirectColumns, redirectOrPage } from "./item-values.ts";
 
 /** A pending change. Its id is the item's. */
 export type Draft = {
@@ -78,7 +78,9 @@ export function createDraftStore({ read, write }: Database, limits: ManagerConfi
         select content from draft where project_id = ${projectId} and kind = 'page' and change <> 'DELETE'
           and item_id <> ${id}
         union all select content from item where project_id = ${projectId} and kind = 'page' and id <> ${id}
-          and id not in (select item_id from draft where project_id = ${projectId} and kind = 'page'))`.execute(trx);
+          and id not in (select item_id from draft where project_id = ${projectId} and kind = 'page'))`.execute(
+      trx,
+    );
     if ((rows[0]?.total ?? 0) + bytes > limits.pagesOfProject)
       throw errors.create("PAGES_TOO_LARGE", { limit: limits.pagesOfProject });
   }
@@ -100,11 +102,7 @@ export function createDraftStore({ read, write }: Database, limits: ManagerConfi
           returning *`.execute(trx);
         if (rows[0]) return draftFrom(rows[0]);
         if (!(await draftOf(trx, projectId, kind, id))) throw errors.create("ITEM_NOT_FOUND", { kind, id });
-        await trx
-          .deleteFrom("draft")
-          .where("project_id", "=", projectId)
-          .where("item_id", "=", id)
-          .execute();
+        await trx.deleteFrom("draft").where("project_id", "=", projectId).where("item_id", "=", id).execute();
         return undefined;
       }),
     async get(projectId, id) {
@@ -177,7 +175,7 @@ function draftFrom(row: Selectable<DraftTable>): Draft {
     id,
     kind,
     change,
-    [kind]: valueOf(row),
+    [kind]: redirectOrPage(row),
     createdAt: new Date(row.created_at).toISOString(),
   };
 }
@@ -188,7 +186,8 @@ function checkedRedirect(redirect: Redirect): ItemColumns {
 }
 
 function checkedPage(page: Page): ItemColumns {
-  refuseProblems("PAGE_INVALID", checkPage(page));
+  const problems = checkPage(page).filter(({ code }) => code !== "CONTENT_TOO_LARGE"); // limits.page says what is
+  refuseProblems("PAGE_INVALID", problems);
   return pageColumns(page);
 }
 

@@ -12,7 +12,7 @@ export function pageColumns({ type, path, content, contentType }: Page): ItemCol
 }
 
 /** The redirect or page that the columns hold, keys in Flecto's order. */
-export function valueOf(columns: ItemColumns): Redirect | Page {
+export function redirectOrPage(columns: ItemColumns): Redirect | Page {
   const { type, source } = columns;
   return columns.kind === "redirect"
     ? ({ type, source, target: columns.target ?? "", status: columns.status } as Redirect)
@@ -21,7 +21,7 @@ export function valueOf(columns: ItemColumns): Redirect | Page {
 
 /** The item that the columns hold. */
 export function itemOf(id: number, columns: ItemColumns): Item {
-  return { id, kind: columns.kind, ...valueOf(columns) } as Item;
+  return { id, kind: columns.kind, ...redirectOrPage(columns) } as Item;
 }
 
 export const itemColumnNames = [

@@ -45,4 +45,3 @@ export function createItemStore({ read }: Database): ItemStore {
     },
   };
 }
-

@@ -19,6 +19,8 @@ export async function isPassword(password: string, kept: string): Promise<boolea
 
 function derive(password: string, salt: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) =>
-    scrypt(password.normalize("NFKC"), salt, keyBytes, cost, (error, key) => (error ? reject(error) : resolve(key))),
+    scrypt(password.normalize("NFKC"), salt, keyBytes, cost, (error, key) =>
+      error ? reject(error) : resolve(key),
+    ),
   );
 }

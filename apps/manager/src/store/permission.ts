@@ -46,7 +46,12 @@ const covers = (granted: string, asked: string): boolean => granted === "*" || g
 /** Whether the grants hold a right in a project; the resource `any` is met by a right on whichever resource. */
 export function allows(
   { permissions }: Grants,
-  asked: { namespace: string; project: string; resource: Permission["resource"] | "any"; action: Permission["action"] },
+  asked: {
+    namespace: string;
+    project: string;
+    resource: Permission["resource"] | "any";
+    action: Permission["action"];
+  },
 ): boolean {
   return permissions.some(
     (granted) =>

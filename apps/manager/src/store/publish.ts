@@ -28,16 +28,17 @@ export interface Publisher {
  */
 export function createPublisher(
   { write }: Database,
-  onPublished: (project: Project, published: Published) => void,
+  onPublished: (project: Project, published: Published, seconds: number) => void,
 ): Publisher {
   const running = new Set<number>();
   return {
     async publish(project, by) {
       if (running.has(project.id)) throw errors.create("PUBLISH_IN_PROGRESS");
       running.add(project.id);
+      const begun = performance.now();
       try {
         const published = await write.transaction().execute((trx) => publishIn(trx, project, by));
-        onPublished(project, published);
+        onPublished(project, published, (performance.now() - begun) / 1000);
         return published;
       } finally {
         running.delete(project.id);
@@ -49,7 +50,8 @@ export function createPublisher(
 async function publishIn(trx: Transaction<Schema>, project: Project, by: string): Promise<Published> {
   const counts = await countDrafts(trx, project.id);
   const created = (kind: Kind): number => counts(kind, "CREATE") - counts(kind, "DELETE");
-  if (counts.total === 0) throw errors.create("NOTHING_TO_PUBLISH", { project: `${project.namespace}/${project.code}` });
+  if (counts.total === 0)
+    throw errors.create("NOTHING_TO_PUBLISH", { project: `${project.namespace}/${project.code}` });
   const { version } = await trx
     .updateTable("project")
     .set((eb) => ({

@@ -16,7 +16,7 @@ function* readLines(database: DatabaseSync, header: SnapshotHeader): Generator<s
   const rows = database.prepare("select * from item where project_id = ? order by id").iterate(projectId);
   let lines: string[] = [];
   for (const row of rows) {
-    lines.push(formatItem(itemOf(Number(row["id"]), row as unknown as ItemColumns)));
+    lines.push(formatItem(itemOf(Number(row.id), row as unknown as ItemColumns)));
     if (lines.length < rowsPerChunk) continue;
     yield `${lines.join("\n")}\n`;
     lines = [];
@@ -25,16 +25,18 @@ function* readLines(database: DatabaseSync, header: SnapshotHeader): Generator<s
 }
 
 function readHeader(database: DatabaseSync): SnapshotHeader {
-  const row = database.prepare("select version, hash, redirects + pages as items from project where id = ?").get(projectId);
+  const row = database
+    .prepare("select version, hash, redirects + pages as items from project where id = ?")
+    .get(projectId);
   if (!row) throw new Error("the project is gone");
   return {
     posthouse: "snapshot",
     format: 1,
     namespace,
     project,
-    version: Number(row["version"]),
-    hash: Buffer.from(row["hash"] as Uint8Array).toString("hex"),
-    items: Number(row["items"]),
+    version: Number(row.version),
+    hash: Buffer.from(row.hash as Uint8Array).toString("hex"),
+    items: Number(row.items),
   };
 }
 

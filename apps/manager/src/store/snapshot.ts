@@ -55,12 +55,14 @@ export async function createSnapshotStore(database: Database): Promise<SnapshotS
       namespace: project.namespace,
       project: project.code,
     };
-    const result = queue.then(() => runWorker(job, workers)).then(async (snapshot) => {
-      const old = made.get(project.id);
-      made.set(project.id, snapshot);
-      if (old && old.path !== snapshot.path) await rm(old.path, { force: true });
-      return snapshot;
-    });
+    const result = queue
+      .then(() => runWorker(job, workers))
+      .then(async (snapshot) => {
+        const old = made.get(project.id);
+        made.set(project.id, snapshot);
+        if (old && old.path !== snapshot.path) await rm(old.path, { force: true });
+        return snapshot;
+      });
     queue = result.catch(() => {});
     making.set(project.id, result);
     const done = (): void => void making.delete(project.id);

@@ -28,7 +28,10 @@ export interface TokenGrants extends Grants {
 
 /** API tokens. Only their SHA-256 is kept; the token itself is shown once. */
 export interface TokenStore {
-  create(name: string, grants: TokenGrants): Promise<{ id: number; name: string; token: string; preview: string }>;
+  create(
+    name: string,
+    grants: TokenGrants,
+  ): Promise<{ id: number; name: string; token: string; preview: string }>;
   /** Like create; a token of that name is replaced. */
   replace(name: string, grants: TokenGrants): Promise<string>;
   list(): Promise<TokenView[]>;
@@ -69,7 +72,11 @@ export function createTokenStore({ read, write }: Database, onRemoved: (id: numb
     async replace(name, grants) {
       const { token, row } = insertion(name, grants);
       const old = await write.transaction().execute(async (trx) => {
-        const removed = await trx.deleteFrom("token").where("name", "=", name).returning("id").executeTakeFirst();
+        const removed = await trx
+          .deleteFrom("token")
+          .where("name", "=", name)
+          .returning("id")
+          .executeTakeFirst();
         await trx.insertInto("token").values(row).execute();
         return removed;
       });

@@ -1,0 +1,102 @@
+import { codeSchema, pageSchema, redirectSchema } from "@posthouse/protocol";
+import * as z from "zod";
+import { adminPermissionSchema, permissionSchema } from "../store/permission.ts";
+
+/* What the management API takes. `id` of a draft is the id of its item. */
+export const namedBody = z.strictObject({ code: codeSchema, name: z.string().trim().min(1).max(200) });
+export const projectParams = z.object({ ns: z.string(), prj: z.string() });
+export const idParams = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
+export const projectIdParams = projectParams.extend(idParams.shape);
+export const listQuery = z.object({
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  cursor: z.coerce.number().int().min(0).default(0),
+  search: z.string().max(600).optional(),
+});
+export const importQuery = z.object({ overwrite: z.stringbool().default(true) });
+export const tokenBody = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[a-zA-Z0-9_-]+$/, "may hold letters, digits, - and _ only")
+    .max(94),
+  expiresAt: z.iso.datetime({ offset: true }).optional(),
+  permissions: z.array(permissionSchema).max(1_000).default([]),
+  admin: z.array(adminPermissionSchema).max(100).default([]),
+});
+export const sessionBody = z.strictObject({
+  username: z.string().max(100),
+  password: z.string().max(1_000),
+  newPassword: z.string().max(1_000).optional(),
+});
+
+/* What it answers. */
+const changeSchema = z.enum(["CREATE", "UPDATE", "DELETE"]);
+const draftSchema = z.object({
+  id: z.number(),
+  kind: z.enum(["redirect", "page"]),
+  change: changeSchema,
+  createdAt: z.string(),
+  redirect: redirectSchema.optional(),
+  page: pageSchema.optional(),
+});
+const countsSchema = z.object({ created: z.number(), updated: z.number(), deleted: z.number() });
+export const answers = {
+  named: z.object({ code: z.string(), name: z.string() }),
+  namedList: z.object({ items: z.array(z.object({ code: z.string(), name: z.string() })) }),
+  project: z.object({
+    code: z.string(),
+    name: z.string(),
+    namespace: z.string(),
+    version: z.number(),
+    hash: z.string(),
+    publishedAt: z.string().nullable(),
+    redirects: z.number(),
+    pages: z.number(),
+    drafts: z.object({ redirects: z.number(), pages: z.number() }),
+  }),
+  items: z.object({
+    items: z.array(z.looseObject({ id: z.number(), draft: changeSchema.nullable() })),
+    next: z.number().optional(),
+  }),
+  draft: z.object({ draft: draftSchema }),
+  drafts: z.object({ items: z.array(draftSchema), next: z.number().optional() }),
+  published: z.object({
+    version: z.number(),
+    hash: z.string(),
+    redirects: countsSchema,
+    pages: countsSchema,
+  }),
+  imported: z.object({
+    success: z.boolean(),
+    totalLines: z.number(),
+    importedCount: z.number(),
+    skippedCount: z.number(),
+    errorCount: z.number(),
+    errors: z.array(
+      z.object({
+        line: z.number(),
+        source: z.string().optional(),
+        target: z.string().optional(),
+        reason: z.string(),
+        message: z.string(),
+      }),
+    ),
+  }),
+  agents: z.object({ items: z.array(z.looseObject({ name: z.string() })) }),
+  token: z.object({ id: z.number(), name: z.string(), token: z.string(), preview: z.string() }),
+  tokens: z.object({
+    items: z.array(
+      z.object({
+        id: z.number(),
+        name: z.string(),
+        preview: z.string(),
+        createdAt: z.string(),
+        expiresAt: z.string().optional(),
+        permissions: z.array(permissionSchema),
+        admin: z.array(adminPermissionSchema),
+      }),
+    ),
+  }),
+  session: z.object({ token: z.string(), expiresAt: z.string() }),
+  nothing: z.null(),
+  error: z.object({ code: z.string(), message: z.string(), hint: z.string().optional() }),
+};

@@ -1,0 +1,6 @@
+export { type ManagerConfig, managerConfigSchema } from "./config.ts";
+export { errors as managerErrors, type ManagerErrorCode } from "./errors.ts";
+export { createManager, type Manager, type ManagerOptions } from "./manager.ts";
+export type { AdminPermission, Grants, Permission } from "./store/permission.ts";
+export type { TokenGrants } from "./store/token.ts";
+export type { FirstLogin } from "./store/user.ts";

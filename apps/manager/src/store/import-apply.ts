@@ -1,0 +1,101 @@
+import { sql, type Transaction } from "kysely";
+import type { Schema } from "../database/schema.ts";
+import { errors } from "../errors.ts";
+import type { ImportError } from "./import.ts";
+
+export interface ApplyOptions {
+  readonly importId: number;
+  readonly projectId: number;
+  readonly overwrite: boolean;
+  readonly maxErrors: number;
+}
+
+export interface Applied {
+  readonly imported: number;
+  readonly skipped: number;
+  readonly existing: number;
+  readonly errors: readonly ImportError[];
+}
+
+const maxId = 0xffff_ffff;
+
+/**
+ * Decides over each gathered row, and writes the drafts.
+ * - `create`: nothing has its source.
+ * - `write`: a draft or a published redirect has it; a pending deletion becomes an update.
+ * - `skip`: it says what is there already.
+ * - `exists`: it may not be overwritten, or another draft is about to give this source up.
+ */
+export async function applyImport(trx: Transaction<Schema>, options: ApplyOptions): Promise<Applied> {
+  const { importId, projectId, overwrite, maxErrors } = options;
+  const same = (table: string) =>
+    sql.raw(`${table}.type = r.type and ${table}.target = r.target and ${table}.status = r.status`);
+  await sql`
+    update temp.import_row as t set (item_id, action) = (
+      select coalesce(d.item_id, i.id),
+        case when d.item_id is null and i.id is null then 'create'
+          when ${overwrite ? 0 : 1} then 'exists'
+          when d.item_id is not null then iif(${same("d")}, 'skip', 'write')
+          when pending.change = 'UPDATE' then 'exists'
+          when pending.change is null and ${same("i")} then 'skip'
+          else 'write' end
+      from temp.import_row r
+      left join draft d on d.project_id = ${projectId} and d.kind = 'redirect' and d.source = r.source and d.change <> 'DELETE'
+      left join item i on i.project_id = ${projectId} and i.kind = 'redirect' and i.source = r.source
+      left join draft pending on pending.project_id = ${projectId} and pending.item_id = i.id
+      where r.import_id = t.import_id and r.line = t.line)
+    where t.import_id = ${importId}`.execute(trx);
+
+  const { rows } = await sql<{ action: string; count: number }>`
+    select action, count(*) as count from temp.import_row where import_id = ${importId} group by action`.execute(
+    trx,
+  );
+  const count = (action: string): number => rows.find((row) => row.action === action)?.count ?? 0;
+  await giveIds(trx, options, count("create"));
+
+  await sql`
+    insert into draft (project_id, item_id, change, kind, type, source, target, status, hash, created_at)
+    select ${projectId}, item_id, iif(action = 'create', 'CREATE', 'UPDATE'), 'redirect', type, source, target, status,
+      item_hash(item_id, 'redirect', type, source, target, status, null, null), ${Date.now()}
+    from temp.import_row where import_id = ${importId} and action in ('create', 'write') order by item_id
+    on conflict (project_id, item_id) do update set change = iif(change = 'CREATE', 'CREATE', 'UPDATE'),
+      type = excluded.type, source = excluded.source, target = excluded.target, status = excluded.status,
+      hash = excluded.hash`.execute(trx);
+
+  const { rows: existing } = await sql<{ line: number; source: string; target: string }>`
+    select line, source, target from temp.import_row where import_id = ${importId} and action = 'exists'
+    order by line limit ${maxErrors}`.execute(trx);
+  return {
+    imported: count("create") + count("write"),
+    skipped: count("skip"),
+    existing: count("exists"),
+    errors: existing.map((row) => ({
+      ...row,
+      reason: "SOURCE_ALREADY_EXISTS",
+      message: overwrite
+        ? "A pending change gives this source up; publish it first."
+        : "The project has a redirect with this source.",
+    })),
+  };
+}
+
+/** New redirects get the next ids of the project, in the order of their lines. */
+async function giveIds(
+  trx: Transaction<Schema>,
+  { importId, projectId }: ApplyOptions,
+  count: number,
+): Promise<void> {
+  if (count === 0) return;
+  const { next_id: next } = await trx
+    .updateTable("project")
+    .set((eb) => ({ next_id: eb("next_id", "+", count) }))
+    .where("id", "=", projectId)
+    .returning("next_id")
+    .executeTakeFirstOrThrow();
+  if (next - 1 > maxId) throw errors.create("PROJECT_FULL");
+  await sql`
+    update temp.import_row as t set item_id = n.id
+    from (select line, ${next - count} - 1 + row_number() over (order by line) as id
+      from temp.import_row where import_id = ${importId} and action = 'create') n
+    where t.import_id = ${importId} and t.line = n.line`.execute(trx);
+}

@@ -1,0 +1,24 @@
+import type { AgentStore } from "./agent.ts";
+import type { ChangeStore } from "./change.ts";
+import type { DraftStore } from "./draft.ts";
+import type { Importer } from "./import.ts";
+import type { ItemStore } from "./item.ts";
+import type { ProjectStore } from "./project.ts";
+import type { Publisher } from "./publish.ts";
+import type { SnapshotStore } from "./snapshot.ts";
+import type { TokenStore } from "./token.ts";
+import type { UserStore } from "./user.ts";
+
+/** Everything the API reads and writes. */
+export interface Stores {
+  readonly projects: ProjectStore;
+  readonly items: ItemStore;
+  readonly drafts: DraftStore;
+  readonly importer: Importer;
+  readonly publisher: Publisher;
+  readonly changes: ChangeStore;
+  readonly snapshots: SnapshotStore;
+  readonly tokens: TokenStore;
+  readonly users: UserStore;
+  readonly agents: AgentStore;
+}
