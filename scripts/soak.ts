@@ -1,0 +1,64 @@
+/** `npm run soak -- NAME [--minutes N]`: the long runs. Prints what was found; exits 1 when something is not as it must be. */
+import { parseArgs } from "node:util";
+import { soakProblems, soakRedirects, type Trend } from "@posthouse/testkit/soak-redirects";
+
+interface Soak {
+  readonly description: string;
+  run(minutes: number): Promise<string[]>;
+}
+
+const soaks: Readonly<Record<string, Soak>> = {
+  redirects: {
+    description: "an agent under mixed requests while its configuration is reloaded every five seconds",
+    async run(minutes) {
+      const result = await soakRedirects({
+        durationMs: minutes * 60_000,
+        reloadEveryMs: 5000,
+        pauseMs: 2,
+        progress: (text) => console.error(text),
+      });
+      const { seconds, requests, wrong, reloads, reloadsUnseen, memory, files, threads } = result;
+      console.log(`${requests} requests in ${seconds.toFixed(0)} s, ${wrong} wrong answers`);
+      console.log(`${reloads} reloads, ${reloadsUnseen} without effect`);
+      console.log(describeTrend("memory, MiB", memory, 2 ** 20));
+      console.log(describeTrend("open files", files));
+      console.log(describeTrend("threads", threads));
+      return soakProblems(result);
+    },
+  },
+};
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  let name: string | undefined;
+  let minutes = 0;
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: { minutes: { type: "string", default: "10" } },
+    });
+    name = positionals[0];
+    minutes = Number(values.minutes);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    return 2;
+  }
+  const soak = name === undefined ? undefined : Object.entries(soaks).find(([known]) => known === name)?.[1];
+  if (soak === undefined || !(minutes > 0)) {
+    if (name !== undefined && soak === undefined) console.error(`there is no soak "${name}"`);
+    console.error("npm run soak -- NAME [--minutes N]");
+    for (const [known, { description }] of Object.entries(soaks))
+      console.error(`  ${known.padEnd(12)} ${description}`);
+    return 2;
+  }
+  const problems = await soak.run(minutes);
+  for (const problem of problems) console.log(`PROBLEM: ${problem}`);
+  console.log(problems.length === 0 ? "as it must be" : `${problems.length} problems`);
+  return problems.length === 0 ? 0 : 1;
+}
+
+function describeTrend(name: string, { first, last, perHour }: Trend, unit = 1): string {
+  const figure = (value: number): string => (value / unit).toFixed(1);
+  return `${name}: ${figure(first)} after warm-up, ${figure(last)} at the end, slope ${figure(perHour)} per hour`;
+}
