@@ -1,4 +1,5 @@
 import type { RedirectMatch } from "./rule-set.ts";
+import { hasLiteralSite, singleSlash } from "./target.ts";
 import { decodePath, findBadEscape, findControl } from "./url-path.ts";
 
 /** The Location of a redirect. */
@@ -7,23 +8,6 @@ export function formatLocation(match: RedirectMatch, uri: string, compat: "flect
   if (compat === "flecto") return isRelative(target) ? cleanTarget(target, decodePath(pathOf(uri))) : target;
   if (hasLiteralSite(match.item.target)) return target;
   return singleSlash(cleanTarget(singleSlash(target), pathOf(uri)));
-}
-
-/** The target names its own scheme or host before any capture. */
-function hasLiteralSite(template: string): boolean {
-  return /^([A-Za-z][A-Za-z0-9+.-]*:|\/\/)/.test(template);
-}
-
-/** Browsers take `\\` for `/` and pass over blanks at the start, so all of them become one slash. */
-function singleSlash(text: string): string {
-  let at = 0;
-  let slashed = false;
-  for (; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit === 0x2f || unit === 0x5c) slashed = true;
-    else if (unit > 0x20) break;
-  }
-  return slashed ? `/${text.slice(at)}` : text;
 }
 
 function pathOf(uri: string): string {

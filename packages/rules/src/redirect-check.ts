@@ -1,6 +1,8 @@
 import { type Redirect, redirectStatuses, redirectTypes } from "@posthouse/protocol";
-import { RE2JS } from "re2js";
+import type { Pattern } from "./pattern/pattern-parser.ts";
+import { adviseOnPattern, examinePattern } from "./pattern-check.ts";
 import { createProblem, type Problem } from "./problem.ts";
+import { findSiteEscape } from "./site-escape.ts";
 import { readUrlReference } from "./url-reference.ts";
 
 const longestSource = 600;
@@ -11,6 +13,22 @@ const longestTarget = 2048;
  * an `error`. A RuleSet serves what it can, as Flecto's agents do, and leaves out only what cannot be matched at all.
  */
 export function checkRedirect(redirect: Redirect): Problem[] {
+  const { problems, pattern } = examineRedirect(redirect);
+  if (pattern !== undefined) {
+    adviseOnPattern(redirect, pattern, problems);
+    const example = findSiteEscape(redirect, pattern);
+    if (example !== undefined) {
+      problems.push(createProblem("TARGET_MAY_LEAVE_SITE", { field: "target", values: { example } }));
+    }
+  }
+  return problems;
+}
+
+/** What decides whether a redirect can be served, without advice; and its pattern. */
+export function examineRedirect(
+  redirect: Redirect,
+  patternSize?: number,
+): { readonly problems: Problem[]; readonly pattern: Pattern | undefined } {
   const problems: Problem[] = [];
   const { type, source, status } = redirect;
   if (!redirectTypes.includes(type)) {
@@ -19,31 +37,19 @@ export function checkRedirect(redirect: Redirect): Problem[] {
     );
   }
   if (source.length > longestSource) {
-    problems.push(
-      createProblem("SOURCE_TOO_LONG", {
-        field: "source",
-        position: longestSource,
-        values: { limit: longestSource },
-      }),
-    );
+    const values = { limit: longestSource };
+    problems.push(createProblem("SOURCE_TOO_LONG", { field: "source", position: longestSource, values }));
   }
   if (type === "BASIC") checkPathSource(source, problems);
   if (type === "BASIC_HOST") checkHostSource(source, problems);
   if (type === "REGEX_HOST") checkNoScheme(source, problems);
-  if (type === "REGEX" || type === "REGEX_HOST") {
-    try {
-      RE2JS.compile(source);
-    } catch (error) {
-      problems.push(
-        createProblem("PATTERN_INVALID", { field: "source", values: { reason: (error as Error).message } }),
-      );
-    }
-  }
+  const isPattern = type === "REGEX" || type === "REGEX_HOST";
+  const pattern = isPattern ? examinePattern(redirect, problems, patternSize) : undefined;
   checkTarget(redirect, problems);
   if (!Object.hasOwn(redirectStatuses, status)) {
     problems.push(createProblem("STATUS_UNKNOWN", { field: "status", values: { status } }));
   }
-  return problems;
+  return { problems, pattern };
 }
 
 function checkPathSource(source: string, problems: Problem[]): void {

@@ -1,0 +1,103 @@
+import { compareRules, type RegexRule } from "./regex-rule.ts";
+
+/** Rules by the text that a request must begin with; a node that another owner made is copied before it is changed. */
+export interface PrefixNode {
+  readonly owner: object;
+  readonly label: string;
+  /** In the order of `compareRules`. */
+  readonly rules: RegexRule[];
+  readonly children: Map<number, PrefixNode>;
+}
+
+export function createPrefixTree(owner: object): PrefixNode {
+  return { owner, label: "", rules: [], children: new Map() };
+}
+
+/** Puts a rule in; gives the new root. */
+export function insertRule(root: PrefixNode, rule: RegexRule, owner: object): PrefixNode {
+  return insertAt(root, rule, 0, owner);
+}
+
+function insertAt(shared: PrefixNode, rule: RegexRule, at: number, owner: object): PrefixNode {
+  const node = ownNode(shared, owner);
+  if (at === rule.prefix.length) {
+    const last = node.rules.at(-1);
+    if (last === undefined || compareRules(last, rule) < 0) node.rules.push(rule);
+    else node.rules.splice(findRule(node.rules, rule), 0, rule);
+    return node;
+  }
+  const unit = rule.prefix.charCodeAt(at);
+  const child = node.children.get(unit);
+  if (child === undefined) {
+    node.children.set(unit, { owner, label: rule.prefix.slice(at), rules: [rule], children: new Map() });
+    return node;
+  }
+  const same = commonLength(child.label, rule.prefix, at);
+  if (same === child.label.length) {
+    node.children.set(unit, insertAt(child, rule, at + same, owner));
+    return node;
+  }
+  const rest: PrefixNode = { ...child, label: child.label.slice(same) };
+  const fork: PrefixNode = { owner, label: child.label.slice(0, same), rules: [], children: new Map() };
+  fork.children.set(rest.label.charCodeAt(0), rest);
+  node.children.set(unit, insertAt(fork, rule, at + same, owner));
+  return node;
+}
+
+/** Takes a rule out by its id; gives the new root. */
+export function removeRule(root: PrefixNode, rule: RegexRule, owner: object): PrefixNode {
+  return removeAt(root, rule, 0, owner);
+}
+
+function removeAt(shared: PrefixNode, rule: RegexRule, at: number, owner: object): PrefixNode {
+  const node = ownNode(shared, owner);
+  if (at === rule.prefix.length) {
+    const index = findRule(node.rules, rule);
+    if (node.rules[index]?.item.id === rule.item.id) node.rules.splice(index, 1);
+    return node;
+  }
+  const unit = rule.prefix.charCodeAt(at);
+  const child = node.children.get(unit);
+  if (child === undefined || !rule.prefix.startsWith(child.label, at)) return node;
+  const rest = removeAt(child, rule, at + child.label.length, owner);
+  if (rest.rules.length === 0 && rest.children.size === 0) node.children.delete(unit);
+  else node.children.set(unit, rest);
+  return node;
+}
+
+/** The rule lists whose prefix the text begins with, the shortest prefix first. */
+export function findRules(root: PrefixNode, text: string): RegexRule[][] {
+  const found: RegexRule[][] = [];
+  let node: PrefixNode | undefined = root;
+  let at = 0;
+  while (node !== undefined) {
+    if (node.rules.length > 0) found.push(node.rules);
+    node = at < text.length ? node.children.get(text.charCodeAt(at)) : undefined;
+    if (node === undefined || !text.startsWith(node.label, at)) break;
+    at += node.label.length;
+  }
+  return found;
+}
+
+function ownNode(node: PrefixNode, owner: object): PrefixNode {
+  if (node.owner === owner) return node;
+  return { owner, label: node.label, rules: [...node.rules], children: new Map(node.children) };
+}
+
+function commonLength(label: string, prefix: string, at: number): number {
+  let same = 0;
+  while (same < label.length && label.charCodeAt(same) === prefix.charCodeAt(at + same)) same += 1;
+  return same;
+}
+
+function findRule(rules: readonly RegexRule[], rule: RegexRule): number {
+  let low = 0;
+  let high = rules.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const other = rules[middle];
+    if (other !== undefined && compareRules(other, rule) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

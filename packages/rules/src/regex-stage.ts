@@ -1,0 +1,84 @@
+import type { RedirectItem } from "@posthouse/protocol";
+import { createPatternCache } from "./pattern/pattern-cache.ts";
+import { findRules, type PrefixNode } from "./prefix-tree.ts";
+import { compareRules, type RegexRule } from "./regex-rule.ts";
+import type { RuleSetCounters, RuleSetOptions } from "./rule-set.ts";
+import { substitute } from "./substitution.ts";
+import { isTargetSafe } from "./target.ts";
+
+export interface RegexHit {
+  readonly item: RedirectItem;
+  readonly target: string;
+}
+
+/** Runs the patterns of a request, within bounds. One stage is shared by a line of RuleSets, with its cache. */
+export interface RegexStage {
+  readonly counters: RuleSetCounters;
+  match(
+    trees: { readonly withHost: PrefixNode; readonly pathOnly: PrefixNode },
+    host: string,
+    uri: string,
+  ): RegexHit | undefined;
+}
+
+/** Flecto's sort keeps the order of its index up to this many candidates. */
+const stableCandidates = 12;
+
+export function createRegexStage(options: RuleSetOptions): RegexStage {
+  const flecto = options.compat === "flecto";
+  const timeMs = options.regexTimeMs ?? 20;
+  const uriLength = options.regexUriLength ?? 2048;
+  const clock = options.clock ?? (() => performance.now());
+  const cache = createPatternCache(options.compiledPatterns ?? 20_000);
+  const counters: RuleSetCounters = { uriTooLong: 0, regexTimeouts: 0, targetsRefused: 0 };
+
+  function matchTree(
+    root: PrefixNode,
+    text: string,
+    deadline: { at: number },
+  ): RegexHit | undefined | "late" {
+    for (const rule of orderCandidates(findRules(root, text), flecto)) {
+      if (deadline.at === 0) deadline.at = clock() + timeMs;
+      else if (clock() > deadline.at) return "late";
+      const captures = cache.compiled(rule).exec(text);
+      if (captures === undefined) continue;
+      const { item } = rule;
+      const target = substitute(item.target, captures);
+      if (target !== undefined && (flecto || isTargetSafe(item.target, target, captures.length - 1)))
+        return { item, target };
+      counters.targetsRefused += 1;
+    }
+    return undefined;
+  }
+
+  return {
+    counters,
+    match({ withHost, pathOnly }, host, uri) {
+      if (isEmpty(withHost) && isEmpty(pathOnly)) return undefined;
+      if (uri.length > uriLength) {
+        counters.uriTooLong += 1;
+        return undefined;
+      }
+      const deadline = { at: 0 };
+      let hit = isEmpty(withHost) ? undefined : matchTree(withHost, host + uri, deadline);
+      if (hit === undefined) hit = matchTree(pathOnly, uri, deadline);
+      if (hit !== "late") return hit;
+      counters.regexTimeouts += 1;
+      return undefined;
+    },
+  };
+}
+
+function isEmpty(root: PrefixNode): boolean {
+  return root.rules.length === 0 && root.children.size === 0;
+}
+
+/** Longest source first. Ties: the older rule; in Flecto, the shorter prefix, those without a prefix last. */
+export function orderCandidates(lists: readonly RegexRule[][], flecto: boolean): readonly RegexRule[] {
+  const [first] = lists;
+  if (first === undefined || lists.length === 1) return first ?? [];
+  const withoutPrefixLast = first[0]?.prefix === "" ? [...lists.slice(1), first] : lists;
+  const all = withoutPrefixLast.flat();
+  if (flecto && all.length <= stableCandidates) return all.sort((left, right) => right.weight - left.weight);
+  return all.sort(compareRules);
+}
