@@ -31,9 +31,12 @@ export async function runUntilSignal(parts: readonly Part[], options: RunOptions
   try {
     await startParts(parts, { log, stopDeadlineMs, signal: asked.signal });
     started = true;
-    options.onStarted?.();
-    await aborted(asked.signal);
-    await stopParts(parts, stopDeadlineMs);
+    try {
+      options.onStarted?.();
+      await aborted(asked.signal);
+    } finally {
+      await stopParts(parts, stopDeadlineMs);
+    }
     log.info({}, "stopped");
     return 0;
   } catch (error) {
