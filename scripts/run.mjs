@@ -69,12 +69,14 @@ function isInstalled() {
 
 function install() {
   console.error("Installing dependencies (once; about half a minute) …");
-  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
+  // Not `npm ci`: it refuses a lock file that lacks the optional packages of platforms its registry does not carry.
+  const options = ["--no-save", "--no-audit", "--no-fund", "--loglevel=error"];
+  const { status } = spawnSync("npm", ["install", ...options], {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
   });
   if (status !== 0 || !existsSync(pinned)) {
-    console.error("npm ci failed; its messages above say why. Is the npm registry reachable?");
+    console.error("npm install failed; its messages above say why. Is the npm registry reachable?");
     process.exit(1);
   }
 }
