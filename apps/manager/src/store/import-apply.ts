@@ -51,13 +51,18 @@ export async function applyImport(trx: Transaction<Schema>, options: ApplyOption
     trx,
   );
   const count = (action: string): number => rows.find((row) => row.action === action)?.count ?? 0;
-  await giveIds(trx, options, count("create"));
-
+  const first = await takeIds(trx, projectId, count("create"));
   await sql`
     insert into draft (project_id, item_id, change, kind, type, source, target, status, hash, created_at)
-    select ${projectId}, item_id, iif(action = 'create', 'CREATE', 'UPDATE'), 'redirect', type, source, target, status,
+    select ${projectId}, id, 'CREATE', 'redirect', type, source, target, status,
+      item_hash(id, 'redirect', type, source, target, status, null, null), ${Date.now()}
+    from (select *, ${first} - 1 + row_number() over (order by line) as id from temp.import_row
+      where import_id = ${importId} and action = 'create')`.execute(trx);
+  await sql`
+    insert into draft (project_id, item_id, change, kind, type, source, target, status, hash, created_at)
+    select ${projectId}, item_id, 'UPDATE', 'redirect', type, source, target, status,
       item_hash(item_id, 'redirect', type, source, target, status, null, null), ${Date.now()}
-    from temp.import_row where import_id = ${importId} and action in ('create', 'write') order by item_id
+    from temp.import_row where import_id = ${importId} and action = 'write' order by item_id
     on conflict (project_id, item_id) do update set change = iif(change = 'CREATE', 'CREATE', 'UPDATE'),
       type = excluded.type, source = excluded.source, target = excluded.target, status = excluded.status,
       hash = excluded.hash`.execute(trx);
@@ -79,13 +84,8 @@ export async function applyImport(trx: Transaction<Schema>, options: ApplyOption
   };
 }
 
-/** New redirects get the next ids of the project, in the order of their lines. */
-async function giveIds(
-  trx: Transaction<Schema>,
-  { importId, projectId }: ApplyOptions,
-  count: number,
-): Promise<void> {
-  if (count === 0) return;
+/** Takes that many ids of the project and gives the first: new redirects get them in the order of their lines. */
+async function takeIds(trx: Transaction<Schema>, projectId: number, count: number): Promise<number> {
   const { next_id: next } = await trx
     .updateTable("project")
     .set((eb) => ({ next_id: eb("next_id", "+", count) }))
@@ -93,9 +93,5 @@ async function giveIds(
     .returning("next_id")
     .executeTakeFirstOrThrow();
   if (next - 1 > maxId) throw errors.create("PROJECT_FULL");
-  await sql`
-    update temp.import_row as t set item_id = n.id
-    from (select line, ${next - count} - 1 + row_number() over (order by line) as id
-      from temp.import_row where import_id = ${importId} and action = 'create') n
-    where t.import_id = ${importId} and t.line = n.line`.execute(trx);
+  return next - count;
 }

@@ -50,13 +50,16 @@ export function createImporter({ write }: Database): Importer {
     let good: unknown[] = [];
     let totalLines = 0;
     let errorCount = 0;
+    let written: Promise<unknown> = Promise.resolve();
     const flush = async (): Promise<void> => {
       const chunk = JSON.stringify(good);
       good = [];
-      await sql`
+      await written; // one chunk is written while the next is read
+      written = sql`
         insert into temp.import_row (import_id, line, type, source, target, status)
         select ${importId}, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
         from json_each(${chunk})`.execute(write);
+      written.catch(() => {}); // told by the next await
     };
     const take = async (rows: readonly TsvRow[]): Promise<void> => {
       for (const row of rows) {
@@ -77,6 +80,7 @@ export function createImporter({ write }: Database): Importer {
     await take(parser.push(decoder.decode()));
     await take(parser.end());
     if (good.length > 0) await flush();
+    await written;
     return { totalLines, errorCount, errors: failed };
   }
 
