@@ -163,12 +163,14 @@ export function createClient(options: ClientOptions): Client {
   const stop = async (deadlineMs: number) => {
     stopping.abort(errors.create("CLIENT_NOT_RUNNING"));
     waker.wake();
-    const deadline = setTimeout(() => abandoning.abort(errors.create("CLIENT_NOT_RUNNING")), deadlineMs);
     await starting;
     await checking;
     await pushing;
-    await saver?.settled();
+    const over = Promise.withResolvers<void>();
+    const deadline = setTimeout(over.resolve, deadlineMs);
+    await Promise.race([saver?.settled(), over.promise]);
     clearTimeout(deadline);
+    abandoning.abort(errors.create("CLIENT_NOT_RUNNING"));
     http.close();
   };
 
