@@ -24,6 +24,12 @@ export interface RegexStage {
 /** Flecto's sort keeps the order of its index up to this many candidates. */
 const stableCandidates = 12;
 
+/** Begins behind the first pattern, which mostly is the only one. */
+interface Deadline {
+  tried: number;
+  at: number;
+}
+
 export function createRegexStage(options: RuleSetOptions): RegexStage {
   const flecto = options.compat === "flecto";
   const timeMs = options.regexTimeMs ?? 20;
@@ -32,14 +38,11 @@ export function createRegexStage(options: RuleSetOptions): RegexStage {
   const cache = createPatternCache(options.compiledPatterns ?? 20_000);
   const counters: RuleSetCounters = { uriTooLong: 0, regexTimeouts: 0, targetsRefused: 0 };
 
-  function matchTree(
-    root: PrefixNode,
-    text: string,
-    deadline: { at: number },
-  ): RegexHit | undefined | "late" {
+  function matchTree(root: PrefixNode, text: string, deadline: Deadline): RegexHit | undefined | "late" {
     for (const rule of orderCandidates(findRules(root, text), flecto)) {
-      if (deadline.at === 0) deadline.at = clock() + timeMs;
-      else if (clock() > deadline.at) return "late";
+      if (deadline.tried === 1) deadline.at = clock() + timeMs;
+      else if (deadline.tried > 1 && clock() > deadline.at) return "late";
+      deadline.tried += 1;
       const captures = cache.compiled(rule).exec(text);
       if (captures === undefined) continue;
       const { item } = rule;
@@ -59,7 +62,7 @@ export function createRegexStage(options: RuleSetOptions): RegexStage {
         counters.uriTooLong += 1;
         return undefined;
       }
-      const deadline = { at: 0 };
+      const deadline = { tried: 0, at: 0 };
       let hit = isEmpty(withHost) ? undefined : matchTree(withHost, host + uri, deadline);
       if (hit === undefined) hit = matchTree(pathOnly, uri, deadline);
       if (hit !== "late") return hit;

@@ -10,11 +10,24 @@ export function substitute(target: string, captures: readonly (string | undefine
   let text = target;
   if (!text.includes("$")) return text;
   for (let group = captures.length - 1; group > 0; group--) {
-    const parts = text.split(`$${String.fromCharCode(48 + group)}`);
-    if (parts.length === 1) continue;
+    const placeholder = placeholderOf(group);
+    let at = text.indexOf(placeholder);
+    if (at < 0) continue;
     const value = captures[group] ?? "";
-    if (text.length + (parts.length - 1) * value.length > longestTarget) return undefined;
-    text = parts.join(value);
+    let filled = "";
+    let from = 0;
+    for (; at >= 0; at = text.indexOf(placeholder, from)) {
+      filled += text.slice(from, at) + value;
+      from = at + 2;
+      if (filled.length > longestTarget) return undefined;
+    }
+    text = filled + text.slice(from);
   }
-  return text;
+  return text.length > longestTarget ? undefined : text;
+}
+
+const firstPlaceholders = Array.from({ length: 32 }, (_, group) => `$${String.fromCharCode(48 + group)}`);
+
+function placeholderOf(group: number): string {
+  return firstPlaceholders[group] ?? `$${String.fromCharCode(48 + group)}`;
 }

@@ -19,7 +19,8 @@ import type { PatternNode } from "./node.ts";
  * which nothing can fail is not retried at all.
  *
  * Loops over more than one character, loops over something that may be empty, and captures inside of a counted repeat
- * are not proven: there RE2 and JavaScript also differ in what they capture.
+ * are not proven: there RE2 and JavaScript also differ in what they capture. Nor is `\B`, which V8 finds inside of
+ * a character of two units.
  */
 export function isLinearForBacktracking(root: PatternNode): boolean {
   const paths = layOut(root);
@@ -47,7 +48,7 @@ function layOut(node: PatternNode): readonly Path[] | undefined {
     case "capture":
       return layOut(node.sub);
     case "assert":
-      if (node.kind === "lineStart" || node.kind === "lineEnd") return undefined;
+      if (node.kind === "lineStart" || node.kind === "lineEnd" || node.kind === "notWord") return undefined;
       return [
         [{ kind: node.kind === "textStart" ? "start" : node.kind === "textEnd" ? "end" : "assertion" }],
       ];

@@ -1,6 +1,7 @@
 import { RE2JS } from "re2js";
 import { isLinearForBacktracking } from "./backtracking.ts";
 import { formatJavaScriptPattern } from "./javascript-source.ts";
+import type { PatternNode } from "./node.ts";
 import { type Pattern, parsePattern } from "./pattern-parser.ts";
 
 export type Captures = readonly (string | undefined)[];
@@ -23,14 +24,45 @@ export function createForRe2(pattern: Pattern): CompiledPattern {
   return { engine: "re2", exec: (text) => program.exec(text) ?? undefined };
 }
 
-/** Compiles a pattern for V8; the caller has proven it. The proof holds for text without newlines only. */
+/**
+ * Compiles a pattern for V8; the caller has proven it. The proof holds for text without newlines only. Text that a
+ * pattern starts with is compared apart, because what follows is often the same in many rules, and shared then.
+ */
 export function createForJavaScript(pattern: Pattern): CompiledPattern {
-  const regex = new RegExp(formatJavaScriptPattern(pattern.root), "u");
+  const { source, root } = pattern;
+  const { start, rest } = splitStart(root);
+  const regex =
+    start === "" ? new RegExp(formatJavaScriptPattern(rest), "u") : tailOf(formatJavaScriptPattern(rest));
   return {
     engine: "javascript",
     exec(text) {
-      if (text.includes("\n")) return createForRe2(parsePattern(pattern.source)).exec(text);
-      return regex.exec(text) ?? undefined;
+      if (!text.startsWith(start)) return undefined;
+      if (text.includes("\n")) return createForRe2(parsePattern(source)).exec(text);
+      regex.lastIndex = start.length;
+      const captures = regex.exec(text);
+      if (captures === null) return undefined;
+      if (start !== "") captures[0] = start + captures[0];
+      return captures;
     },
   };
+}
+
+function splitStart(root: PatternNode): { start: string; rest: PatternNode } {
+  if (root.op !== "concat") return { start: "", rest: root };
+  const [anchor, literal, ...rest] = root.subs;
+  if (anchor?.op !== "assert" || anchor.kind !== "textStart") return { start: "", rest: root };
+  if (literal?.op !== "literal" || literal.fold) return { start: "", rest: root };
+  return { start: String.fromCodePoint(...literal.points), rest: { op: "concat", subs: rest } };
+}
+
+const mostTails = 5000;
+const tails = new Map<string, RegExp>();
+
+function tailOf(source: string): RegExp {
+  const known = tails.get(source);
+  if (known !== undefined) return known;
+  const regex = new RegExp(source, "uy");
+  if (tails.size >= mostTails) tails.clear();
+  tails.set(source, regex);
+  return regex;
 }

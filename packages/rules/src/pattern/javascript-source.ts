@@ -14,7 +14,7 @@ export function formatJavaScriptPattern(node: PatternNode): string {
     case "capture":
       return `(${formatJavaScriptPattern(node.sub)})`;
     case "assert":
-      return { textStart: "^", textEnd: "$", word: "\\b", notWord: "\\B", lineStart: "", lineEnd: "" }[
+      return { textStart: "^", textEnd: "$", word: "\\b", notWord: "", lineStart: "", lineEnd: "" }[
         node.kind
       ];
     case "concat":
