@@ -23,7 +23,7 @@ export interface Harness {
 export interface RequestOptions {
   readonly token?: string | null;
   readonly json?: unknown;
-  readonly body?: BodyInit;
+  readonly body?: RequestInit["body"];
   readonly headers?: Record<string, string>;
 }
 

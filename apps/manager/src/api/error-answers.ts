@@ -11,7 +11,7 @@ export function registerErrorAnswers(app: FastifyInstance, log: Log): void {
     answer(request, reply, errors.create("ROUTE_NOT_FOUND", { path: request.url.split("?", 1)[0] ?? "" })),
   );
   app.setErrorHandler((error, request, reply) => {
-    const known = asKnown(error, app.initialConfig.bodyLimit ?? 0);
+    const known = asKnown(error, request.routeOptions.bodyLimit ?? 0);
     if (statusOf(known.code) >= 500)
       log.error({ error, method: request.method, url: request.url }, "request failed");
     return answer(request, reply, known);

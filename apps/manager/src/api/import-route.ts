@@ -6,7 +6,6 @@ import { answers, importQuery, projectParams } from "./management-schemas.ts";
 import { type ManagementServer, projectUrl } from "./management-server.ts";
 
 const maxBytes = 200 * 1024 * 1024;
-const silentMs = 60_000;
 
 /** `POST …/import`: a tab-separated text, plain or compressed with gzip, read as it arrives. */
 export function registerImportRoute(app: ManagementServer, { projects, importer }: Stores): void {
@@ -29,13 +28,11 @@ export function registerImportRoute(app: ManagementServer, { projects, importer 
       const { id } = await projects.get(request.params.ns, request.params.prj);
       const body = request.body as Readable | undefined;
       if (!body) throw errors.create("MEDIA_TYPE_UNSUPPORTED", { expected: types[0] ?? "" });
-      request.raw.socket.setTimeout(silentMs, () => request.raw.destroy());
       const text = readText(body, request.headers["content-encoding"]);
       try {
         const result = await importer.importRedirects(id, text, request.query.overwrite);
         return { ...result, errors: [...result.errors] };
       } finally {
-        request.raw.socket.setTimeout(0);
         text.destroy();
       }
     },

@@ -21,6 +21,7 @@ export interface ServerOptions {
 const bodyLimit = 1024 * 1024;
 const headersMs = 10_000;
 const requestMs = 10 * 60_000;
+const silentMs = 2 * 60_000; // no byte either way; event streams send one each 15 s
 
 /** The HTTP server with every route, not yet listening. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
@@ -28,6 +29,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const app = fastify({
     bodyLimit,
     requestTimeout: requestMs,
+    connectionTimeout: silentMs,
     keepAliveTimeout: 72_000,
     http: { headersTimeout: headersMs },
     exposeHeadRoutes: false,

@@ -24,9 +24,9 @@ export function createChangeStore({ read }: Database): ChangeStore {
         const gone = errors.create("CHANGES_GONE", { from });
         if (from < 1 || from > project.version) throw gone;
         const latest = sql`select id, max(version), before, after from change
-          where project_id = ${projectId} and version > ${from} group by id`;
+          where project_id = ${projectId} and version > ${from} group by id order by id`;
         const { rows: sizes } = await sql<{ items: number; bytes: number }>`
-          select count(distinct id) as items, coalesce(sum(octet_length(after)), 0) as bytes
+          select count(*) as items, coalesce(sum(octet_length(after)), 0) as bytes
           from (select id, after from change where project_id = ${projectId} and version > ${from}
             limit ${maxItems + 1})`.execute(trx);
         const size = sizes[0] ?? { items: 0, bytes: 0 };

@@ -45,7 +45,9 @@ const maxCached = 10_000;
 
 export function createTokenStore({ read, write }: Database, onRemoved: (id: number) => void): TokenStore {
   const cache = new Map<string, Selectable<TokenTable>>();
+  let generation = 0;
   const forget = (id: number): void => {
+    generation += 1; // a row that is being read now may be gone
     cache.clear();
     onRemoved(id);
   };
@@ -96,10 +98,11 @@ export function createTokenStore({ read, write }: Database, onRemoved: (id: numb
       const key = hash.toString("base64");
       let row = cache.get(key);
       if (!row) {
+        const asked = generation;
         row = await read.selectFrom("token").selectAll().where("hash", "=", hash).executeTakeFirst();
         if (!row || !timingSafeEqual(row.hash, hash)) return undefined;
         if (cache.size >= maxCached) cache.clear();
-        cache.set(key, row);
+        if (asked === generation) cache.set(key, row);
       }
       if (row.expires_at !== null && row.expires_at <= Date.now()) return undefined;
       return {
