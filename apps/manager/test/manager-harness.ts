@@ -1,8 +1,15 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createLog } from "@posthouse/service";
-import { createManager, type Grants, type Manager, managerConfigSchema } from "../src/index.ts";
+import type { Redirect } from "@posthouse/protocol";
+import { createLog, type Log } from "@posthouse/service";
+import {
+  createManager,
+  type Grants,
+  type Manager,
+  type ManagerConfig,
+  managerConfigSchema,
+} from "../src/index.ts";
 
 /** A Manager over real HTTP with a database of its own. */
 export interface Harness {
@@ -40,11 +47,11 @@ export const everything: Grants = {
   admin: [{ section: "*", action: "*" }],
 };
 
-export function configFor(databasePath: string, limits: object = {}) {
+export function configFor(databasePath: string, limits: object = {}): ManagerConfig {
   return managerConfigSchema.parse({ listen: "127.0.0.1:0", database: { path: databasePath }, limits });
 }
 
-export const silentLog = createLog({ format: "json", level: "silent" });
+export const silentLog: Log = createLog({ format: "json", level: "silent" });
 
 /** Starts a Manager with the empty project `ns/prj`. */
 export async function startHarness(limits: object = {}): Promise<Harness> {
@@ -103,6 +110,6 @@ function parse(text: string): unknown {
   }
 }
 
-export function redirect(source: string, target = "/target") {
+export function redirect(source: string, target = "/target"): Redirect {
   return { type: "BASIC", source, target, status: "FOUND" };
 }

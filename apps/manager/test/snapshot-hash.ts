@@ -25,7 +25,8 @@ function combine(children: readonly { index: number; hash: Uint8Array }[]) {
 }
 
 /** Header and item lines of a snapshot or of changes. */
-export function readLines(text: string) {
+// biome-ignore lint/suspicious/noExplicitAny: tests look into it freely
+export function readLines(text: string): { header: any; lines: string[] } {
   const [header = "", ...lines] = text.split("\n");
   if (lines.pop() !== "") throw new Error("the last line is not ended");
   return { header: JSON.parse(header), lines };

@@ -1,19 +1,52 @@
 import { codeSchema, pageSchema, redirectSchema } from "@posthouse/protocol";
 import * as z from "zod";
-import { adminPermissionSchema, permissionSchema } from "../store/permission.ts";
+import {
+  type AdminPermission,
+  adminPermissionSchema,
+  type Permission,
+  permissionSchema,
+} from "../store/permission.ts";
+import type { Named } from "../store/project.ts";
+import type { Credentials } from "../store/user.ts";
+import type { ProjectParams } from "./auth.ts";
+
+interface IdParams {
+  readonly id: number;
+}
+
+interface ListQuery {
+  readonly limit: number;
+  readonly cursor: number;
+  readonly search?: string | undefined;
+}
+
+interface TokenBody {
+  readonly name: string;
+  readonly expiresAt?: string | undefined;
+  readonly permissions: Permission[];
+  readonly admin: AdminPermission[];
+}
 
 /* What the management API takes. `id` of a draft is the id of its item. */
-export const namedBody = z.strictObject({ code: codeSchema, name: z.string().trim().min(1).max(200) });
-export const projectParams = z.object({ ns: z.string(), prj: z.string() });
-export const idParams = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
-export const projectIdParams = projectParams.extend(idParams.shape);
-export const listQuery = z.object({
+export const namedBody: z.ZodType<Named> = z.strictObject({
+  code: codeSchema,
+  name: z.string().trim().min(1).max(200),
+});
+const project = z.object({ ns: z.string(), prj: z.string() });
+export const namespaceParams: z.ZodType<{ readonly ns: string }> = project.pick({ ns: true });
+export const projectParams: z.ZodType<ProjectParams> = project;
+const id = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
+export const idParams: z.ZodType<IdParams> = id;
+export const projectIdParams: z.ZodType<ProjectParams & IdParams> = project.extend(id.shape);
+export const listQuery: z.ZodType<ListQuery> = z.object({
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
   cursor: z.coerce.number().int().min(0).default(0),
   search: z.string().max(600).optional(),
 });
-export const importQuery = z.object({ overwrite: z.stringbool().default(true) });
-export const tokenBody = z.strictObject({
+export const importQuery: z.ZodType<{ readonly overwrite: boolean }> = z.object({
+  overwrite: z.stringbool().default(true),
+});
+export const tokenBody: z.ZodType<TokenBody> = z.strictObject({
   name: z
     .string()
     .regex(/^[a-zA-Z0-9_-]+$/, "may hold letters, digits, - and _ only")
@@ -22,7 +55,7 @@ export const tokenBody = z.strictObject({
   permissions: z.array(permissionSchema).max(1_000).default([]),
   admin: z.array(adminPermissionSchema).max(100).default([]),
 });
-export const sessionBody = z.strictObject({
+export const sessionBody: z.ZodType<Credentials> = z.strictObject({
   username: z.string().max(100),
   password: z.string().max(1_000),
   newPassword: z.string().max(1_000).optional(),
@@ -39,7 +72,23 @@ const draftSchema = z.object({
   page: pageSchema.optional(),
 });
 const countsSchema = z.object({ created: z.number(), updated: z.number(), deleted: z.number() });
-export const answers = {
+type Answer =
+  | "named"
+  | "namedList"
+  | "project"
+  | "items"
+  | "draft"
+  | "drafts"
+  | "published"
+  | "imported"
+  | "agents"
+  | "token"
+  | "tokens"
+  | "session"
+  | "nothing"
+  | "error";
+
+export const answers: Readonly<Record<Answer, z.ZodType>> = {
   named: z.object({ code: z.string(), name: z.string() }),
   namedList: z.object({ items: z.array(z.object({ code: z.string(), name: z.string() })) }),
   project: z.object({

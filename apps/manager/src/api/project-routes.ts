@@ -3,7 +3,7 @@ import { allowsAdmin } from "../store/permission.ts";
 import type { Stores } from "../store/stores.ts";
 import type { Subject } from "../store/token.ts";
 import { subjectOf } from "./auth.ts";
-import { answers, namedBody, projectParams } from "./management-schemas.ts";
+import { answers, namedBody, namespaceParams, projectParams } from "./management-schemas.ts";
 import { type ManagementServer, projectUrl } from "./management-server.ts";
 
 const anyRead = { project: [{ resource: "any", action: "read" }] } as const;
@@ -34,7 +34,7 @@ export function registerProjectRoutes(app: ManagementServer, { projects, publish
     "/namespaces/:ns/projects",
     {
       config: { access: "authenticated" },
-      schema: { params: projectParams.pick({ ns: true }), response: { 200: answers.namedList } },
+      schema: { params: namespaceParams, response: { 200: answers.namedList } },
     },
     async (request) => {
       const subject = subjectOf(request);
@@ -47,7 +47,7 @@ export function registerProjectRoutes(app: ManagementServer, { projects, publish
     "/namespaces/:ns/projects",
     {
       config: { access: { admin: { section: "projects", action: "write" } } },
-      schema: { params: projectParams.pick({ ns: true }), body: namedBody, response: { 201: answers.named } },
+      schema: { params: namespaceParams, body: namedBody, response: { 201: answers.named } },
     },
     async (request, reply) => {
       await projects.create(request.params.ns, request.body);

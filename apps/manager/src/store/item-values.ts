@@ -24,7 +24,7 @@ export function itemOf(id: number, columns: ItemColumns): Item {
   return { id, kind: columns.kind, ...redirectOrPage(columns) } as Item;
 }
 
-export const itemColumnNames = [
+export const itemColumnNames: readonly (keyof ItemColumns)[] = [
   "kind",
   "type",
   "source",
@@ -32,6 +32,6 @@ export const itemColumnNames = [
   "status",
   "content",
   "content_type",
-] as const satisfies readonly (keyof ItemColumns)[];
+];
 
-export const kinds = ["redirect", "page"] as const satisfies readonly Kind[];
+export const kinds: readonly Kind[] = ["redirect", "page"];
