@@ -163,12 +163,14 @@ export function createClient(options: ClientOptions): Client {
   const stop = async (deadlineMs: number) => {
     stopping.abort(errors.create("CLIENT_NOT_RUNNING"));
     waker.wake();
-    await starting;
-    await checking;
-    await pushing;
+    const finish = async () => {
+      await starting;
+      await Promise.all([checking, pushing]);
+      await saver?.settled();
+    };
     const over = Promise.withResolvers<void>();
     const deadline = setTimeout(over.resolve, deadlineMs);
-    await Promise.race([saver?.settled(), over.promise]);
+    await Promise.race([finish(), over.promise]);
     clearTimeout(deadline);
     abandoning.abort(errors.create("CLIENT_NOT_RUNNING"));
     http.close();

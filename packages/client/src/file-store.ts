@@ -46,8 +46,13 @@ export function createFileStore(path: string): SnapshotStore {
 
 async function writeText(handle: FileHandle, lines: AsyncIterable<string>): Promise<void> {
   await handle.chmod(0o600);
-  const sink = handle.createWriteStream({ autoClose: false });
-  await pipeline(Readable.from(lines), createGzip({ level: 1 }), sink);
+  await pipeline(
+    Readable.from(lines),
+    createGzip({ level: 1 }),
+    async (packed: AsyncIterable<Uint8Array>) => {
+      for await (const bytes of packed) await handle.writeFile(bytes);
+    },
+  );
   await handle.sync();
 }
 
