@@ -26,7 +26,7 @@ export async function generateReference(): Promise<ReadonlyMap<string, string>> 
   const state = await mkdtemp(join(tmpdir(), "posthouse-reference-"));
   const log = createLog({ level: "silent", format: "json" });
   const manager = createManager(
-    managerConfigSchema.parse({ listen: "127.0.0.1:0", database: join(state, "manager.db") }),
+    managerConfigSchema.parse({ listen: "127.0.0.1:0", database: { path: join(state, "manager.db") } }),
     { log },
   );
   const agent = createAgent(agentConfigSchema.parse({ state, admin: { listen: "127.0.0.1:0" } }), { log });

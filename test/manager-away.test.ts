@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type PosthouseProcess, startPosthouse } from "@posthouse/testkit/posthouse-process";
 import { replayRedirects } from "@posthouse/testkit/replay";
+import { answers, until } from "@posthouse/testkit/until";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 const rules = 5000;
@@ -43,16 +44,7 @@ async function api<T>(method: string, path: string, body?: unknown): Promise<T> 
 
 async function startAgent(): Promise<void> {
   agent = startPosthouse(["agent", "-c", join(folder, "agent.yaml")]);
-  await expect
-    .poll(
-      () =>
-        fetch(`${site()}/`).then(
-          ({ status }) => status,
-          () => 0,
-        ),
-      { timeout: 20_000 },
-    )
-    .toBeGreaterThan(0);
+  await until("the agent serves", () => answers(`${site()}/`, 404));
 }
 
 async function location(path: string): Promise<string | null> {
@@ -72,7 +64,7 @@ beforeAll(async () => {
   await writeFile(list, `type\tsource\ttarget\tstatus\n${rows.join("\n")}\n`);
   await writeFile(
     join(folder, "manager.yaml"),
-    `listen: 127.0.0.1:${managerPort}\ndatabase: ${join(folder, "manager.db")}\n`,
+    `listen: 127.0.0.1:${managerPort}\ndatabase: { path: ${join(folder, "manager.db")} }\n`,
   );
   await startManager();
   const password = (await manager.printed(/one-time password (\S+)/))[1];
@@ -123,16 +115,7 @@ afterAll(async () => {
 
 async function startManager(): Promise<void> {
   manager = startPosthouse(["manager", "-c", join(folder, "manager.yaml")]);
-  await expect
-    .poll(
-      () =>
-        fetch(`${managerUrl()}/health/ping`).then(
-          ({ status }) => status,
-          () => 0,
-        ),
-      { timeout: 20_000 },
-    )
-    .toBe(204);
+  await until("the Manager answers", () => answers(`${managerUrl()}/health/ping`, 204));
 }
 
 describe("an agent whose Manager goes away", () => {

@@ -9,7 +9,7 @@ export const commandErrors: ErrorCatalogue<
   | "MANAGER_NOT_REACHED"
   | "MANAGER_REFUSED"
   | "STATE_UNUSABLE"
-  | "STATE_IN_USE"
+  | "AGENT_NOT_READY"
 > = createErrorCatalogue({
   COMMAND_UNKNOWN: {
     message: 'there is no command "{name}"',
@@ -31,8 +31,8 @@ export const commandErrors: ErrorCatalogue<
     message: "cannot write the state directory {path}: {reason}",
     hint: "Choose another one with --state.",
   },
-  STATE_IN_USE: {
-    message: "another `posthouse up` (process {pid}) uses {path}",
-    hint: "Stop it, or choose another directory with --state.",
+  AGENT_NOT_READY: {
+    message: "the agent had nothing to serve after {seconds} s",
+    hint: "`posthouse up --verbose` shows what it tried.",
   },
 });

@@ -1,7 +1,4 @@
-import { createAgent, loadAgentConfig, watchConfig } from "@posthouse/agent";
-import { runUntilSignal } from "@posthouse/service";
 import type { Command } from "../command.ts";
-import { createProcessLog } from "../process-log.ts";
 
 export const agentCommand: Command = {
   name: "agent",
@@ -12,6 +9,12 @@ export const agentCommand: Command = {
   examples: ["posthouse agent -c /etc/posthouse.yaml"],
   async run(args) {
     const file = args.required("config");
+    const [{ createAgent, loadAgentConfig, watchConfig }, { runUntilSignal }, { createProcessLog }] =
+      await Promise.all([
+        import("@posthouse/agent"),
+        import("@posthouse/service"),
+        import("../process-log.ts"),
+      ]);
     const config = await loadAgentConfig(file);
     const log = createProcessLog(config.log);
     const agent = createAgent(config, { log, configPath: file });

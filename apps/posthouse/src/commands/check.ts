@@ -1,7 +1,3 @@
-import { loadAgentConfig } from "@posthouse/agent";
-import { managerConfigSchema } from "@posthouse/manager";
-import { describeConfig, loadConfig } from "@posthouse/service";
-import { stringify } from "yaml";
 import type { Command } from "../command.ts";
 
 export const checkCommand: Command = {
@@ -16,11 +12,25 @@ export const checkCommand: Command = {
   examples: ["posthouse check -c /etc/posthouse.yaml", "posthouse check -c manager.yaml --manager --print"],
   async run(args) {
     const file = args.required("config");
-    const config = args.flag("manager")
-      ? await loadConfig(file, managerConfigSchema)
-      : await loadAgentConfig(file);
+    const { describeConfig } = await import("@posthouse/service");
+    const config = args.flag("manager") ? await loadManagerConfig(file) : await loadAgentConfig(file);
     process.stdout.write(`${file}: no problem found\n`);
-    if (args.flag("print")) process.stdout.write(stringify(describeConfig(config)));
+    if (args.flag("print")) {
+      const { stringify } = await import("yaml");
+      process.stdout.write(stringify(describeConfig(config)));
+    }
     return 0;
   },
 };
+
+async function loadAgentConfig(file: string): Promise<unknown> {
+  return (await import("@posthouse/agent")).loadAgentConfig(file);
+}
+
+async function loadManagerConfig(file: string): Promise<unknown> {
+  const [{ managerConfigSchema }, { loadConfig }] = await Promise.all([
+    import("@posthouse/manager"),
+    import("@posthouse/service"),
+  ]);
+  return loadConfig(file, managerConfigSchema);
+}

@@ -1,7 +1,4 @@
-import { createManager, managerConfigSchema } from "@posthouse/manager";
-import { loadConfig, runUntilSignal } from "@posthouse/service";
 import type { Command } from "../command.ts";
-import { createProcessLog } from "../process-log.ts";
 
 export const managerCommand: Command = {
   name: "manager",
@@ -13,6 +10,12 @@ export const managerCommand: Command = {
   examples: ["posthouse manager -c manager.yaml"],
   async run(args) {
     const file = args.text("config");
+    const [{ createManager, managerConfigSchema }, { loadConfig, runUntilSignal }, { createProcessLog }] =
+      await Promise.all([
+        import("@posthouse/manager"),
+        import("@posthouse/service"),
+        import("../process-log.ts"),
+      ]);
     const config =
       file === undefined ? managerConfigSchema.parse({}) : await loadConfig(file, managerConfigSchema);
     const log = createProcessLog(config.log);

@@ -1,6 +1,3 @@
-import { agentConfigSchema } from "@posthouse/agent";
-import { managerConfigSchema } from "@posthouse/manager";
-import { configJsonSchema } from "@posthouse/service";
 import type { Command } from "../command.ts";
 
 export const schemaCommand: Command = {
@@ -10,9 +7,10 @@ export const schemaCommand: Command = {
   options: { manager: { help: "the Manager's configuration instead of the agent's" } },
   examples: ["posthouse schema > posthouse.schema.json"],
   async run(args) {
+    const { configJsonSchema } = await import("@posthouse/service");
     const schema = args.flag("manager")
-      ? configJsonSchema(managerConfigSchema, "Posthouse Manager")
-      : configJsonSchema(agentConfigSchema, "Posthouse agent");
+      ? configJsonSchema((await import("@posthouse/manager")).managerConfigSchema, "Posthouse Manager")
+      : configJsonSchema((await import("@posthouse/agent")).agentConfigSchema, "Posthouse agent");
     process.stdout.write(`${JSON.stringify(schema, null, 2)}\n`);
     return 0;
   },

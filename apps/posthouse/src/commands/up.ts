@@ -1,8 +1,5 @@
 import { resolve } from "node:path";
-import { runUntilSignal } from "@posthouse/service";
 import type { Command } from "../command.ts";
-import { createProcessLog } from "../process-log.ts";
-import { createUp } from "../up/up.ts";
 import { welcome } from "../up/welcome.ts";
 
 export const upCommand: Command = {
@@ -18,6 +15,11 @@ export const upCommand: Command = {
   },
   examples: ["posthouse up", "posthouse up --site-port 8001 --state /tmp/try"],
   async run(args) {
+    const [{ runUntilSignal }, { createProcessLog }, { createUp }] = await Promise.all([
+      import("@posthouse/service"),
+      import("../process-log.ts"),
+      import("../up/up.ts"),
+    ]);
     const log = createProcessLog({ level: args.flag("verbose") ? "info" : "warn" });
     const up = createUp(
       {

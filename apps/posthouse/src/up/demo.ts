@@ -44,8 +44,8 @@ export async function ensureDemo(api: ManagerApi): Promise<void> {
   if (project !== undefined && project.version > 1) return;
   if (project === undefined) await createProject(api);
   // A first start that was ended half-way left drafts: they are made anew.
-  const drafts = await api.get<{ drafts: readonly { id: number }[] }>(`${base}/drafts`);
-  for (const { id } of drafts?.drafts ?? []) await api.send("DELETE", `${base}/drafts/${id}`);
+  const drafts = await api.get<{ items: readonly { id: number }[] }>(`${base}/drafts`);
+  for (const { id } of drafts?.items ?? []) await api.send("DELETE", `${base}/drafts/${id}`);
   for (const redirect of redirects) await api.send("POST", `${base}/redirects`, redirect);
   for (const page of pages) await api.send("POST", `${base}/pages`, page);
   await api.send("POST", `${base}/publish`);
@@ -67,8 +67,8 @@ export async function createAgentToken(api: ManagerApi): Promise<string> {
 }
 
 async function createProject(api: ManagerApi): Promise<void> {
-  const namespaces = await api.get<{ namespaces: readonly { code: string }[] }>("/namespaces");
-  if (!namespaces?.namespaces.some(({ code }) => code === demoNamespace)) {
+  const namespaces = await api.get<{ items: readonly { code: string }[] }>("/namespaces");
+  if (!namespaces?.items.some(({ code }) => code === demoNamespace)) {
     await api.send("POST", "/namespaces", { code: demoNamespace, name: "Demo" });
   }
   await api.send("POST", `/namespaces/${demoNamespace}/projects`, { code: demoProject, name: "Demo site" });

@@ -4,6 +4,7 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { type Agent, agentConfigSchema, createAgent } from "@posthouse/agent";
 import { createManager, type Manager, managerConfigSchema } from "@posthouse/manager";
 import { type Log, type Part, startParts, stopParts } from "@posthouse/service";
@@ -35,6 +36,7 @@ export interface Up extends Part {
   addresses(): UpAddresses;
 }
 
+const readyWithinMs = 15_000;
 const agentTokenFile = "agent-token";
 
 export function createUp(options: UpOptions, log: Log): Up {
@@ -53,7 +55,7 @@ export function createUp(options: UpOptions, log: Log): Up {
       const manager = createManager(
         managerConfigSchema.parse({
           listen: `127.0.0.1:${options.managerPort}`,
-          database: join(options.state, "manager.db"),
+          database: { path: join(options.state, "manager.db") },
         }),
         { log: log.child({ process: "manager" }) },
       );
@@ -65,6 +67,7 @@ export function createUp(options: UpOptions, log: Log): Up {
           log: log.child({ process: "agent" }),
         });
         await start(agent);
+        await becomesReady(agent);
         addresses = describeAddresses(options, manager, agent);
       } catch (error) {
         await stopParts(running.splice(0), 4000);
@@ -135,6 +138,18 @@ function agentConfig(
     },
     sites: [{ listen: `127.0.0.1:${options.sitePort}`, hosts: [{ match: ["*"], project: "demo" }] }],
   });
+}
+
+/** The addresses are printed when they answer: the first snapshot is on its way for some milliseconds. */
+async function becomesReady(agent: Agent): Promise<void> {
+  const end = performance.now() + readyWithinMs;
+  while (performance.now() < end) {
+    const response = await fetch(`http://${agent.addresses.admin}/health/ready`);
+    await response.body?.cancel();
+    if (response.ok) return;
+    await setTimeout(20);
+  }
+  throw commandErrors.create("AGENT_NOT_READY", { seconds: readyWithinMs / 1000 });
 }
 
 function describeAddresses(options: UpOptions, manager: Manager, agent: Agent): UpAddresses {
