@@ -45,7 +45,7 @@ const words = (
   "statistics strategy support tax trade training transport travel treasury voluntary water welfare work youth"
 ).split(" ");
 
-export const generatedCount = 154_295;
+const generatedCount = 154_295;
 const hostCount = 217;
 
 /**

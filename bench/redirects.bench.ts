@@ -106,7 +106,7 @@ async function progressing<T extends Readonly<Record<string, number>>>(
   return figures;
 }
 
-/** nginx folds the case of a map's keys, expands `$` in targets, and refuses paths that climb above the root. */
+/** nginx folds the case of a map's keys, expands `$` in targets, and refuses paths that climb above the root: out of both streams. */
 function forNginx(redirects: readonly Redirect[]): Redirect[] {
   const sources = Map.groupBy(redirects, ({ source }) => source.toLowerCase());
   return redirects.filter(
