@@ -5,6 +5,7 @@ const definitions = {
     message: 'The first line holds "{found}", not the columns type, source, target, status.',
     hint: "Save the file as tab-separated text with the header: type<TAB>source<TAB>target<TAB>status.",
   },
+  RULE_FILE_INVALID: { message: "The file cannot be read as rules: {reason}." },
   RULE_SET_FOREIGN: {
     message: "The base is not a RuleSet that was compiled here with the same compat option.",
     hint: "Compile all items again.",

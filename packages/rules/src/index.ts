@@ -1,8 +1,11 @@
 export { type Answer, formatAnswer } from "./answer.ts";
+export { rulesErrors } from "./errors.ts";
+export { type Explanation, explain, type NearMatch, type NearReason } from "./explain.ts";
 export { checkPage } from "./page-check.ts";
-export type { Problem } from "./problem.ts";
+export { type Problem, type ProblemCode, type ProblemDefinition, problemDefinitions } from "./problem.ts";
 export { checkRedirect } from "./redirect-check.ts";
 export { type RequestTarget, requestUri } from "./request-uri.ts";
+export { parseRules, type RuleFile, type RuleFileError, type RuleFileFormat } from "./rule-file.ts";
 export type {
   Match,
   PageMatch,

@@ -13,7 +13,7 @@ export interface Problem {
   readonly hint?: string;
 }
 
-interface ProblemDefinition {
+export interface ProblemDefinition {
   readonly severity: Problem["severity"];
   readonly message: string;
   readonly hint?: string;
@@ -21,8 +21,7 @@ interface ProblemDefinition {
   readonly blocks?: true;
 }
 
-/** Every code that `checkRedirect` and `checkPage` can give. `{name}` is replaced by a value of that name. */
-export const problemDefinitions = {
+const definitions = {
   TYPE_UNKNOWN: {
     severity: "error",
     message: "The type {type} is not known.",
@@ -108,9 +107,12 @@ export const problemDefinitions = {
     hint: "Write example.com/path.",
   },
   CONTENT_TOO_LARGE: { severity: "error", message: "The content is larger than {limit} bytes." },
-} as const satisfies Record<string, ProblemDefinition>;
+} as const;
 
-export type ProblemCode = keyof typeof problemDefinitions;
+export type ProblemCode = keyof typeof definitions;
+
+/** Every code that `checkRedirect` and `checkPage` can give. `{name}` is replaced by a value of that name. */
+export const problemDefinitions: Readonly<Record<ProblemCode, ProblemDefinition>> = definitions;
 
 /** Makes the problem of one code. */
 export function createProblem(

@@ -12,6 +12,11 @@ export function stateOf(ruleSet: RuleSet): RuleSetState | undefined {
   return states.get(ruleSet);
 }
 
+/** The mode a RuleSet matches in. */
+export function compatOf(ruleSet: RuleSet): "flecto" | undefined {
+  return states.get(ruleSet)?.compat;
+}
+
 /** Exact redirects with a host, then without; patterns with a host, then without; pages with a host, then without. */
 export function createRuleSet(state: RuleSetState): RuleSet {
   const { redirects, pages, stage } = state;
