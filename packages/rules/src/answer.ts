@@ -41,6 +41,7 @@ export function formatAnswer(
 }
 
 function headerValue(text: string): string {
+  if (/^[\x21-\x7e]*$/.test(text)) return text;
   let value = "";
   for (const byte of encodeUtf8(text)) {
     value += byte >= 0x80 ? escapeByte(byte) : byte === 10 || byte === 13 ? " " : String.fromCharCode(byte);
@@ -57,5 +58,5 @@ const htmlEscapes: Readonly<Record<string, string>> = {
 };
 
 function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => htmlEscapes[character] ?? character);
+  return /[&<>"']/.test(text) ? text.replace(/[&<>"']/g, (character) => htmlEscapes[character] ?? character) : text;
 }

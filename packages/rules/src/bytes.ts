@@ -54,15 +54,15 @@ export function decodeUtf8(bytes: ArrayLike<number>): string {
 
 /** Text whose characters are bytes (as `node:http` gives a request line) into text. */
 export function decodeByteString(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is meant.
+  if (/^[\x00-\x7f]*$/.test(text)) return text;
   const bytes = new Array<number>(text.length);
-  let ascii = true;
   for (let at = 0; at < text.length; at++) {
     const unit = text.charCodeAt(at);
     if (unit > 0xff) return text;
-    if (unit >= 0x80) ascii = false;
     bytes[at] = unit;
   }
-  return ascii ? text : decodeUtf8(bytes);
+  return decodeUtf8(bytes);
 }
 
 function sequenceSize(bytes: ArrayLike<number>, at: number): number {

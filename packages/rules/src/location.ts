@@ -44,7 +44,7 @@ function cleanTarget(target: string, requestPath: string): string {
 }
 
 /** Removes `.`, `..` and empty segments. */
-export function cleanPath(path: string): string {
+function cleanPath(path: string): string {
   const rooted = path.startsWith("/");
   const kept: string[] = [];
   for (const segment of path.split("/")) {

@@ -6,7 +6,7 @@ import type { RuleSetCounters, RuleSetOptions } from "./rule-set.ts";
 import { substitute } from "./substitution.ts";
 import { isTargetSafe } from "./target.ts";
 
-export interface RegexHit {
+interface RegexHit {
   readonly item: RedirectItem;
   readonly target: string;
 }
@@ -77,7 +77,7 @@ function isEmpty(root: PrefixNode): boolean {
 }
 
 /** Longest source first. Ties: the older rule; in Flecto, the shorter prefix, those without a prefix last. */
-export function orderCandidates(lists: readonly RegexRule[][], flecto: boolean): readonly RegexRule[] {
+function orderCandidates(lists: readonly RegexRule[][], flecto: boolean): readonly RegexRule[] {
   const [first] = lists;
   if (first === undefined || lists.length === 1) return first ?? [];
   const withoutPrefixLast = first[0]?.prefix === "" ? [...lists.slice(1), first] : lists;

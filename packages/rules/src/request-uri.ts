@@ -15,6 +15,7 @@ export interface RequestTarget {
  * U+00FF) it is text, as a person types it. `undefined`: not a target that a rule could answer.
  */
 export function requestUri(rawTarget: string, options: { text?: boolean } = {}): RequestTarget | undefined {
+  if (plainTarget.test(rawTarget)) return { uri: rawTarget };
   if (rawTarget === "" || findControl(rawTarget) >= 0) return undefined;
   const target = options.text === true ? rawTarget : decodeByteString(rawTarget);
   const mark = target.indexOf("?");
@@ -29,10 +30,12 @@ export function requestUri(rawTarget: string, options: { text?: boolean } = {}):
   const path = pathOf(absolute[4] ?? "");
   const host = hostOf(absolute[3] ?? "");
   if (path === undefined || host === undefined) return undefined;
-  const rooted = path === "" ? "/" : path;
-  const uri = (rooted.startsWith("//") ? `${absolute[1]?.toLowerCase()}:${rooted}` : rooted) + query;
+  const uri = (path === "" ? "/" : path) + query;
   return host === "" ? { uri } : { host, uri };
 }
+
+/** A path, and a query, of characters that stay as they are: nearly every request. */
+const plainTarget = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/]*(?:\?[\x21-\x7e]*)?$/;
 
 function pathOf(raw: string): string | undefined {
   if (isEncodedPath(raw)) return findBadEscape(raw) < 0 ? raw : undefined;

@@ -4,7 +4,7 @@ import { formatJavaScriptPattern } from "./javascript-source.ts";
 import type { PatternNode } from "./node.ts";
 import { type Pattern, parsePattern } from "./pattern-parser.ts";
 
-export type Captures = readonly (string | undefined)[];
+type Captures = readonly (string | undefined)[];
 
 /** A pattern ready to run. `captures` has the whole match at 0. */
 export interface CompiledPattern {

@@ -14,7 +14,7 @@ export type PatternNode =
   | { readonly op: "concat"; readonly subs: readonly PatternNode[] }
   | { readonly op: "alternate"; readonly subs: readonly PatternNode[] };
 
-export type AssertKind = "textStart" | "textEnd" | "lineStart" | "lineEnd" | "word" | "notWord";
+type AssertKind = "textStart" | "textEnd" | "lineStart" | "lineEnd" | "word" | "notWord";
 
 /** `fold`: compared without regard to case; `points` are then the smallest of their case variants. */
 export interface LiteralNode {
@@ -32,14 +32,14 @@ export interface ClassNode {
   readonly key: string;
 }
 
-export interface CaptureNode {
+interface CaptureNode {
   readonly op: "capture";
   readonly index: number;
   readonly sub: PatternNode;
 }
 
 /** `max` may be Infinity. */
-export interface RepeatNode {
+interface RepeatNode {
   readonly op: "repeat";
   readonly sub: PatternNode;
   readonly min: number;
