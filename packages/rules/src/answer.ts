@@ -58,5 +58,7 @@ const htmlEscapes: Readonly<Record<string, string>> = {
 };
 
 function escapeHtml(text: string): string {
-  return /[&<>"']/.test(text) ? text.replace(/[&<>"']/g, (character) => htmlEscapes[character] ?? character) : text;
+  return /[&<>"']/.test(text)
+    ? text.replace(/[&<>"']/g, (character) => htmlEscapes[character] ?? character)
+    : text;
 }
