@@ -58,7 +58,7 @@ module.exports = {
     {
       name: "tests-are-not-imported",
       severity: "error",
-      from: { path: "/src/" },
+      from: { path: "^(packages|apps)/[^/]+/src/" },
       to: { path: "/test/|^testkit/" },
     },
   ],

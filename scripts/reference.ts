@@ -3,7 +3,7 @@
  * schemas, metrics and the HTTP API from processes that are started for it. A test compares the result with the files.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { agentConfigSchema, createAgent } from "@posthouse/agent";
 import { createManager, managerConfigSchema } from "@posthouse/manager";
@@ -94,11 +94,17 @@ function configurationPage(): string {
   const section = (title: string, schema: Record<string, unknown>): string => {
     const rows = [...settings(schema as JsonSchema, "")].map(
       ({ key, type, needed, preset, about }) =>
-        `| \`${key}\` | ${type} | ${needed ? "needed" : preset === undefined ? "" : `\`${JSON.stringify(preset)}\``} | ${cell(about)} |`,
+        `| \`${key}\` | ${type} | ${defaultText(needed, preset)} | ${cell(about)} |`,
     );
     return `## ${title}\n\n| key | type | default | |\n|---|---|---|---|\n${rows.join("\n")}\n`;
   };
   return `${note}# Configuration\n\n${section("Agent", configJsonSchema(agentConfigSchema, "agent"))}\n${section("Manager", configJsonSchema(managerConfigSchema, "manager"))}`;
+}
+
+function defaultText(needed: boolean, preset: unknown): string {
+  if (needed) return "needed";
+  if (preset === hostname()) return "the host's name";
+  return preset === undefined ? "" : `\`${typeof preset === "string" ? preset : JSON.stringify(preset)}\``;
 }
 
 interface Setting {

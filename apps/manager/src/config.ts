@@ -7,35 +7,43 @@ export interface ManagerConfig {
   readonly database: { readonly path: string };
   readonly log: {
     readonly level: "debug" | "info" | "warn" | "error" | "silent";
-    readonly format: "json" | "pretty";
+    readonly format?: "json" | "pretty" | undefined;
   };
   readonly limits: {
     /** Bytes of one page. */
     readonly page: number;
     /** Bytes of all pages of a project. */
-    readonly pagesOfProject: number;
+    readonly pages_of_project: number;
     /** Agents that may listen for new versions at once. */
-    readonly eventStreams: number;
+    readonly event_streams: number;
   };
 }
 
-const mib = 1024 * 1024;
-
 /** Reads the Manager's configuration; every key has a default. */
 export const managerConfigSchema: z.ZodType<ManagerConfig> = z.strictObject({
-  listen: listenSchema.default({ host: "127.0.0.1", port: 8080 }),
-  database: z.strictObject({ path: z.string().min(1).default("./posthouse.db") }).prefault({}),
+  listen: listenSchema.prefault("127.0.0.1:8080").describe("address of the API"),
+  database: z
+    .strictObject({ path: z.string().min(1).default("./posthouse.db").describe("the SQLite file") })
+    .prefault({}),
   log: z
     .strictObject({
-      level: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
-      format: z.enum(["json", "pretty"]).default("json"),
+      level: z
+        .enum(["debug", "info", "warn", "error", "silent"])
+        .default("info")
+        .describe("the least important entries that are written"),
+      format: z.enum(["json", "pretty"]).optional().describe("by default pretty on a terminal, else json"),
     })
     .prefault({}),
   limits: z
     .strictObject({
-      page: sizeSchema.default(mib),
-      pagesOfProject: sizeSchema.default(100 * mib),
-      eventStreams: z.int().min(0).max(100_000).default(5_000),
+      page: sizeSchema.prefault("1MiB").describe("bytes of one page"),
+      pages_of_project: sizeSchema.prefault("100MiB").describe("bytes of all pages of a project"),
+      event_streams: z
+        .int()
+        .min(0)
+        .max(100_000)
+        .default(5_000)
+        .describe("agents that may listen for new versions at once"),
     })
     .prefault({}),
 });

@@ -1,9 +1,4 @@
-import {
-  createErrorCatalogue,
-  type ErrorCatalogue,
-  isPosthouseError,
-  type PosthouseError,
-} from "@posthouse/protocol";
+import { createErrorCatalogue, type ErrorCatalogue } from "@posthouse/protocol";
 
 const definitions = {
   DATABASE_CANNOT_OPEN: {
@@ -49,7 +44,7 @@ const definitions = {
   PAGE_INVALID: { message: "{reason}" },
   PAGE_TOO_LARGE: { message: "the content has {bytes} bytes, {limit} are allowed (limits.page)" },
   PAGES_TOO_LARGE: {
-    message: "the pages of this project would exceed {limit} bytes together (limits.pagesOfProject)",
+    message: "the pages of this project would exceed {limit} bytes together (limits.pages_of_project)",
   },
   PROJECT_FULL: { message: "this project has used all its ids" },
   NOTHING_TO_PUBLISH: { message: "nothing to publish for project {project}" },
@@ -121,9 +116,4 @@ const statuses: Partial<Record<string, number>> = {
 /** HTTP status with which an error of this code is answered: 400 unless said otherwise. */
 export function statusOf(code: string): number {
   return statuses[code] ?? 400;
-}
-
-/** Tells one of our errors by its code. */
-export function hasCode(error: unknown, code: ManagerErrorCode): error is PosthouseError {
-  return isPosthouseError(error) && error.code === code;
 }

@@ -48,7 +48,7 @@ export function createManager(config: ManagerConfig, { log }: ManagerOptions): M
 
   async function open(): Promise<Running> {
     const database = await openDatabase(config.database.path);
-    const events = createEventHub(config.limits.eventStreams);
+    const events = createEventHub(config.limits.event_streams);
     const metrics = createMetrics(() => events.streams);
     const undo: (() => Promise<unknown>)[] = [() => database.close(), async () => events.close()];
     try {

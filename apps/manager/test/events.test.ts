@@ -3,7 +3,7 @@ import { type Harness, redirect, startHarness } from "./manager-harness.ts";
 
 let harness: Harness;
 beforeAll(async () => {
-  harness = await startHarness({ eventStreams: 2 });
+  harness = await startHarness({ event_streams: 2 });
 });
 afterAll(() => harness.close());
 

@@ -5,7 +5,7 @@ import { type Harness, redirect, startHarness } from "./manager-harness.ts";
 
 let harness: Harness;
 beforeAll(async () => {
-  harness = await startHarness({ page: "1KiB", pagesOfProject: "2KiB" });
+  harness = await startHarness({ page: "1KiB", pages_of_project: "2KiB" });
 });
 afterAll(() => harness.close());
 

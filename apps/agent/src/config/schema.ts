@@ -64,33 +64,49 @@ const emptyIsNone = z.string().transform((text) => (text === "" ? undefined : ne
 
 const projectSchema = z.strictObject({
   manager: z.strictObject({
-    url: managerUrl,
-    namespace: codeSchema,
-    project: codeSchema,
-    token: secretSchema,
-    check_every: durationSchema.prefault("5m").refine((ms) => ms >= 1000, "shorter than 1s"),
-    push: z.boolean().default(true),
+    url: managerUrl.describe("the Manager, Posthouse's or Flecto's"),
+    namespace: codeSchema.describe("code of the namespace"),
+    project: codeSchema.describe("code of the project"),
+    token: secretSchema.describe("API token with redirect:read, page:read and agent:write"),
+    check_every: durationSchema
+      .prefault("5m")
+      .refine((ms) => ms >= 1000, "shorter than 1s")
+      .describe("how often the version is asked for"),
+    push: z.boolean().default(true).describe("listen for new versions, where the Manager offers it"),
   }),
-  compat: z.enum(["flecto"]).optional(),
+  compat: z.enum(["flecto"]).optional().describe("answer as Flecto's Go agents do, with their misses"),
 });
 
 const siteSchema = z.strictObject({
-  listen: listenSchema,
-  hosts: z.array(z.strictObject({ match: z.array(portlessPattern).min(1), project: z.string() })).min(1),
+  listen: listenSchema.describe("address for requests"),
+  hosts: z
+    .array(
+      z.strictObject({
+        match: z.array(portlessPattern).min(1).describe("hosts, *.suffixes, or * for all others"),
+        project: z.string().describe("name of one of the projects"),
+      }),
+    )
+    .min(1),
 });
 
 /** Checks and completes what a user writes. */
 export const agentConfigSchema: z.ZodType<AgentConfig> = z
   .strictObject({
-    name: z.string().min(1).max(200).default(hostname),
-    state: z.string().min(1),
+    name: z.string().min(1).max(200).default(hostname).describe("name of this instance, as Managers see it"),
+    state: z.string().min(1).describe("directory for the copies of what Managers published"),
     admin: z
-      .strictObject({ listen: listenSchema.prefault("127.0.0.1:9400"), token: emptyIsNone.optional() })
+      .strictObject({
+        listen: listenSchema.prefault("127.0.0.1:9400").describe("address of health, status and metrics"),
+        token: emptyIsNone.optional().describe("wanted for status and metrics; health stays open"),
+      })
       .optional(),
     log: z
       .strictObject({
-        level: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
-        format: z.enum(["json", "pretty"]).optional(),
+        level: z
+          .enum(["debug", "info", "warn", "error", "silent"])
+          .default("info")
+          .describe("the least important entries that are written"),
+        format: z.enum(["json", "pretty"]).optional().describe("by default pretty on a terminal, else json"),
       })
       .prefault({}),
     projects: z.record(codeSchema, projectSchema).default({}),

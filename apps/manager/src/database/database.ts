@@ -2,6 +2,7 @@
  * The database: one SQLite file with two connections, each in a thread of its own, so that neither an import nor a
  * publish makes a reader wait. Everything that changes rows goes through `write`, one transaction after the other.
  */
+import { closeSync, openSync } from "node:fs";
 import { isPosthouseError } from "@posthouse/protocol";
 import { Kysely } from "kysely";
 import { Migrator } from "kysely/migration";
@@ -53,6 +54,7 @@ export async function openDatabase(path: string): Promise<Database> {
     return new Kysely<Schema>({ dialect });
   };
   try {
+    createPrivately(path);
     const write = await open(false);
     await migrate(write, path);
     return { path, write, read: await open(true), close };
@@ -60,6 +62,11 @@ export async function openDatabase(path: string): Promise<Database> {
     await close();
     throw isPosthouseError(error) ? error : openFailure(error, path);
   }
+}
+
+/** SQLite gives its other files the mode of the first. */
+function createPrivately(path: string): void {
+  closeSync(openSync(path, "a", 0o600));
 }
 
 async function migrate(write: Kysely<Schema>, path: string): Promise<void> {

@@ -81,8 +81,8 @@ export function createDraftStore({ read, write }: Database, limits: ManagerConfi
           and id not in (select item_id from draft where project_id = ${projectId} and kind = 'page'))`.execute(
       trx,
     );
-    if ((rows[0]?.total ?? 0) + bytes > limits.pagesOfProject)
-      throw errors.create("PAGES_TOO_LARGE", { limit: limits.pagesOfProject });
+    if ((rows[0]?.total ?? 0) + bytes > limits.pages_of_project)
+      throw errors.create("PAGES_TOO_LARGE", { limit: limits.pages_of_project });
   }
 
   return {
