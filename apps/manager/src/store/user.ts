@@ -33,6 +33,43 @@ const nobody = "scrypt$AAAA$AAAA";
 
 export function createUserStore({ read, write }: Database): UserStore {
   const throttle = createLoginThrottle();
+
+  async function check(
+    { username, password, newPassword }: Credentials,
+    succeeded: () => void,
+  ): Promise<{ token: string; expiresAt: Date }> {
+    const user = await read
+      .selectFrom("user")
+      .selectAll()
+      .where("username", "=", username)
+      .executeTakeFirst();
+    const right = await isPassword(password, user?.password ?? nobody);
+    if (!user || !right) throw errors.create("CREDENTIALS_WRONG");
+    succeeded();
+    if (user.must_change && newPassword === undefined) throw errors.create("PASSWORD_MUST_CHANGE");
+    if (newPassword !== undefined && (newPassword.length < minPassword || newPassword === password))
+      throw errors.create("PASSWORD_TOO_SHORT");
+    const token = newSecret("session_");
+    const expiresAt = new Date(Date.now() + sessionMs);
+    const kept = newPassword === undefined ? undefined : await hashPassword(newPassword);
+    await write.transaction().execute(async (trx) => {
+      if (kept !== undefined) {
+        const changed = await trx
+          .updateTable("user")
+          .set({ password: kept, must_change: 0 })
+          .where("id", "=", user.id)
+          .where("password", "=", user.password)
+          .executeTakeFirst();
+        if (changed.numUpdatedRows === 0n) throw errors.create("CREDENTIALS_WRONG");
+        await trx.deleteFrom("session").where("user_id", "=", user.id).execute();
+      }
+      await trx.deleteFrom("session").where("expires_at", "<=", Date.now()).execute();
+      const session = { hash: hashSecret(token), user_id: user.id, expires_at: expiresAt.getTime() };
+      await trx.insertInto("session").values(session).execute();
+    });
+    return { token, expiresAt };
+  }
+
   return {
     async createFirst() {
       const known = await read.selectFrom("user").select("id").limit(1).executeTakeFirst();
@@ -51,38 +88,8 @@ export function createUserStore({ read, write }: Database): UserStore {
         .execute();
       return { username: "admin", password };
     },
-    async login({ username, password, newPassword }) {
-      const attempt = throttle.begin(username);
-      const user = await read
-        .selectFrom("user")
-        .selectAll()
-        .where("username", "=", username)
-        .executeTakeFirst();
-      const right = await isPassword(password, user?.password ?? nobody);
-      if (!user || !right) throw errors.create("CREDENTIALS_WRONG");
-      attempt.succeeded();
-      if (user.must_change && newPassword === undefined) throw errors.create("PASSWORD_MUST_CHANGE");
-      if (newPassword !== undefined && (newPassword.length < minPassword || newPassword === password))
-        throw errors.create("PASSWORD_TOO_SHORT");
-      const token = newSecret("session_");
-      const expiresAt = new Date(Date.now() + sessionMs);
-      const kept = newPassword === undefined ? undefined : await hashPassword(newPassword);
-      await write.transaction().execute(async (trx) => {
-        if (kept !== undefined) {
-          const changed = await trx
-            .updateTable("user")
-            .set({ password: kept, must_change: 0 })
-            .where("id", "=", user.id)
-            .where("password", "=", user.password)
-            .executeTakeFirst();
-          if (changed.numUpdatedRows === 0n) throw errors.create("CREDENTIALS_WRONG");
-          await trx.deleteFrom("session").where("user_id", "=", user.id).execute();
-        }
-        await trx.deleteFrom("session").where("expires_at", "<=", Date.now()).execute();
-        const session = { hash: hashSecret(token), user_id: user.id, expires_at: expiresAt.getTime() };
-        await trx.insertInto("session").values(session).execute();
-      });
-      return { token, expiresAt };
+    login({ username, password, newPassword }) {
+      return throttle.run(username, (succeeded) => check({ username, password, newPassword }, succeeded));
     },
     async logout(token) {
       await write.deleteFrom("session").where("hash", "=", hashSecret(token)).execute();
