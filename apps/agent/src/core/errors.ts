@@ -1,6 +1,14 @@
 import { createErrorCatalogue, type ErrorCatalogue } from "@posthouse/protocol";
 
-type Code = "STATE_NOT_WRITABLE" | "RELOAD_NOT_READY" | "AGENT_NOT_RUNNING";
+type Code =
+  | "STATE_NOT_WRITABLE"
+  | "RELOAD_NOT_READY"
+  | "AGENT_NOT_RUNNING"
+  | "BACKEND_UNREACHABLE"
+  | "BACKEND_CLOSED"
+  | "BACKEND_TIMED_OUT"
+  | "BACKEND_GARBAGE"
+  | "BACKEND_BUSY";
 
 /** The errors of @posthouse/agent. */
 export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
@@ -13,4 +21,14 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
     hint: "check the Manager's address, the codes and the token: {reason}",
   },
   AGENT_NOT_RUNNING: { message: "the agent does not run, so there is nothing to reload" },
+  BACKEND_UNREACHABLE: {
+    message: "the backend {address} cannot be reached: {reason}",
+    hint: "check that it listens there",
+  },
+  BACKEND_CLOSED: { message: "the backend {address} closed the connection {when}" },
+  BACKEND_TIMED_OUT: { message: "the backend {address} took longer than {seconds} s {doing}" },
+  BACKEND_GARBAGE: { message: "the backend's answer is not HTTP/1: {reason}" },
+  BACKEND_BUSY: {
+    message: "all {connections} connections to the backend {address} are busy, and the queue is full",
+  },
 });
