@@ -10,6 +10,7 @@ import { agentErrors } from "./core/errors.ts";
 import { createMetrics } from "./core/metrics.ts";
 import { createGeneration, type Generation, type GenerationContext } from "./generation.ts";
 import { createHttpCounters, type HttpServer } from "./http/node1.ts";
+import { createForwardCounters } from "./proxy/metrics.ts";
 import { registerReplicaMetrics } from "./replica/metrics.ts";
 
 export interface Agent extends Part {
@@ -48,6 +49,7 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
       ["project", "result"],
     ),
     httpCounters: createHttpCounters(metrics),
+    forwardCounters: createForwardCounters(metrics),
     startedAt: new Date(),
     stopSignal: () => stopped.signal,
   };

@@ -19,8 +19,13 @@ import { agentErrors } from "./core/errors.ts";
 import type { Metrics, Tallies } from "./core/metrics.ts";
 import type { ExchangeHandler } from "./http/exchange.ts";
 import { createNode1Server, type HttpCounters, type HttpServer } from "./http/node1.ts";
-import { createPipeline } from "./http/pipeline.ts";
-import { createHostTable } from "./http/sites.ts";
+import { createPipeline, type HostHandlers } from "./http/pipeline.ts";
+import { createHostTable, type HostEntry } from "./http/sites.ts";
+import { backendHost } from "./proxy/backend-address.ts";
+import type { Forward } from "./proxy/forward.ts";
+import { createForwards, forwardKey } from "./proxy/forwards.ts";
+import { createProxyHandler } from "./proxy/handler.ts";
+import type { ForwardCounters } from "./proxy/metrics.ts";
 import { createRedirectHandler } from "./redirects/handler.ts";
 import { createRedirectsHealth } from "./redirects/health.ts";
 import { createReplica, type Replica, replicaKey } from "./replica/replica.ts";
@@ -31,6 +36,7 @@ export interface GenerationContext {
   readonly metrics: Metrics;
   readonly redirectRequests: Tallies;
   readonly httpCounters: (listener: string) => HttpCounters;
+  readonly forwardCounters: (site: string) => ForwardCounters;
   readonly startedAt: Date;
   /** Aborted once the agent stops. */
   readonly stopSignal: () => AbortSignal;
@@ -43,6 +49,8 @@ export interface Generation {
   readonly replicas: ReadonlyMap<string, Replica>;
   readonly admin: HttpServer | undefined;
   readonly sites: readonly HttpServer[];
+  /** By their whole configuration. */
+  readonly forwards: ReadonlyMap<string, Forward>;
   /** Hands the listeners that were taken over to this generation. Cannot fail. */
   activate(): void;
 }
@@ -99,8 +107,10 @@ export async function createGeneration(
   }
   parts.push(...replicas.values());
   const names = siteNames(config.sites);
+  const forwards = await createForwards(config, context, old?.forwards);
+  parts.push(...forwards.values());
   const sites = config.sites.map((site, index) =>
-    takeServer(names[index] ?? "", site.listen, createSiteHandler(site, replicas, context)),
+    takeServer(names[index] ?? "", site.listen, createSiteHandler(site, replicas, forwards, context)),
   );
   parts.push(...sites);
 
@@ -122,6 +132,7 @@ export async function createGeneration(
     replicas,
     admin,
     sites,
+    forwards,
     activate() {
       for (const [server, handler] of handlers) server.handler = handler;
     },
@@ -142,13 +153,34 @@ function siteNames(sites: readonly SiteConfig[]): string[] {
 function createSiteHandler(
   site: SiteConfig,
   replicas: ReadonlyMap<string, Replica>,
+  forwards: ReadonlyMap<string, Forward>,
   { redirectRequests }: GenerationContext,
 ): ExchangeHandler {
-  const entries = site.hosts.flatMap(({ match, project }) => {
-    const source = replicas.get(project);
-    if (!source) return [];
-    const { compat } = source.config;
-    return [{ match, value: createRedirectHandler({ project, source, compat, requests: redirectRequests }) }];
+  const entries = site.hosts.map((host): HostEntry<HostHandlers> => {
+    const { match, project } = host;
+    const source = project === undefined ? undefined : replicas.get(project);
+    const forward = forwards.get(forwardKey(host));
+    return {
+      match,
+      value: {
+        rules:
+          project === undefined || source === undefined
+            ? undefined
+            : createRedirectHandler({
+                project,
+                source,
+                compat: source.config.compat,
+                requests: redirectRequests,
+              }),
+        proxy:
+          forward === undefined
+            ? undefined
+            : createProxyHandler({
+                forward,
+                host: host.preserve_host ? undefined : backendHost(host.forward?.upstreams[0] ?? ""),
+              }),
+      },
+    };
   });
   return createPipeline(createHostTable(entries));
 }

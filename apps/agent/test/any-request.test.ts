@@ -18,7 +18,7 @@ const handler = createRedirectHandler({ project: "p", source: { ruleSet }, compa
 const server = createNode1Server({
   name: "fuzz",
   listen: { host: "127.0.0.1", port: 0 },
-  handler: createPipeline(createHostTable([{ match: ["*.example"], value: handler }])),
+  handler: createPipeline(createHostTable([{ match: ["*.example"], value: { rules: handler, proxy: undefined } }])),
   counters: createHttpCounters(metrics)("fuzz"),
   log: createLog({ format: "json", level: "silent" }),
 });

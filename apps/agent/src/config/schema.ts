@@ -12,6 +12,7 @@ import {
 } from "@posthouse/service";
 import * as z from "zod";
 import { isHost, normaliseHost } from "../http/host.ts";
+import { type ForwardConfig, forwardSchema } from "./forward.ts";
 
 /** The configuration as it is after reading: defaults filled in, durations in milliseconds. */
 export interface AgentConfig {
@@ -44,7 +45,14 @@ export interface ManagerSourceConfig {
 
 export interface SiteConfig {
   readonly listen: ListenAddress;
-  readonly hosts: readonly { readonly match: readonly string[]; readonly project: string }[];
+  readonly hosts: readonly HostConfig[];
+}
+
+export interface HostConfig {
+  readonly match: readonly string[];
+  readonly project?: string | undefined;
+  readonly forward?: ForwardConfig | undefined;
+  readonly preserve_host: boolean;
 }
 
 const managerUrl = z
@@ -83,7 +91,9 @@ const siteSchema = z.strictObject({
     .array(
       z.strictObject({
         match: z.array(portlessPattern).min(1).describe("hosts, *.suffixes, or * for all others"),
-        project: z.string().describe("name of one of the projects"),
+        project: z.string().optional().describe("name of one of the projects, whose rules answer first"),
+        forward: forwardSchema.optional().describe("where requests go that no rule answers; without it 404"),
+        preserve_host: z.boolean().default(false).describe("send the client's Host instead of the backend's"),
       }),
     )
     .min(1),
@@ -158,7 +168,7 @@ function* hostProblems({ projects }: AgentConfig, site: SiteConfig, index: numbe
   const seen = new Set<string>();
   for (const [hostIndex, { match, project }] of site.hosts.entries()) {
     const path = ["sites", index, "hosts", hostIndex];
-    if (!names.includes(project)) {
+    if (project !== undefined && !names.includes(project)) {
       const hint = suggestionText(project, names);
       yield { path: [...path, "project"], message: `there is no project "${project}"${hint}` };
     }

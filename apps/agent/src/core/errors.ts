@@ -4,6 +4,7 @@ type Code =
   | "STATE_NOT_WRITABLE"
   | "RELOAD_NOT_READY"
   | "AGENT_NOT_RUNNING"
+  | "FILE_NOT_READABLE"
   | "BACKEND_UNREACHABLE"
   | "BACKEND_CLOSED"
   | "BACKEND_TIMED_OUT"
@@ -21,6 +22,7 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
     hint: "check the Manager's address, the codes and the token: {reason}",
   },
   AGENT_NOT_RUNNING: { message: "the agent does not run, so there is nothing to reload" },
+  FILE_NOT_READABLE: { message: "the file {file} cannot be read: {reason}" },
   BACKEND_UNREACHABLE: {
     message: "the backend {address} cannot be reached: {reason}",
     hint: "check that it listens there",

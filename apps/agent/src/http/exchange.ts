@@ -1,3 +1,5 @@
+import type { Duplex, Readable } from "node:stream";
+
 /**
  * One request and the answer to write: what every handler sees, whatever HTTP version and library carry it.
  * A handler that does not answer at once keeps the exchange and answers later; it answers once.
@@ -12,10 +14,46 @@ export interface Exchange {
   readonly rawHeaders: readonly string[];
   /** Address of the other end of the connection. */
   readonly peer: string | undefined;
+  readonly httpVersion: "1.0" | "1.1" | "2.0";
+  /** How the client spoke to this listener. */
+  readonly scheme: "http" | "https";
+  /** The body as it arrives; undefined when the request has none. */
+  readonly body: Readable | undefined;
+  /** Names and values in turn, once the body has ended. */
+  readonly trailers: readonly string[];
+  /** The client waits for a 100 before it sends its body. */
+  readonly expectsContinue: boolean;
+  /** The protocol that the client would like to speak on this connection instead. */
+  readonly upgrade: string | undefined;
   /** True when the client went away before the answer. */
   readonly aborted: boolean;
   /** Writes the whole answer. `headers` are names and values in turn; Content-Length is added. HEAD gets no body. */
   answer(status: number, headers: string[], body: string): void;
+
+  // For answers that come from elsewhere, in pieces. Headers are names and values in turn and stay as they are.
+
+  /** Who hears of the rest of this exchange. Set before anything below is called. */
+  listen(listener: ExchangeListener): void;
+  /** Sends a 1xx. */
+  inform(status: number, headers: string[]): void;
+  /** Sends the whole answer. The view is valid during the call only. */
+  send(status: number, reason: string, headers: string[], body: Buffer): void;
+  begin(status: number, reason: string, headers: string[]): void;
+  /** Sends the next piece, a view that is valid during the call only. False: wait for `onDrain`. */
+  write(bytes: Buffer): boolean;
+  end(trailers: readonly string[]): void;
+  /** Cuts the connection: an answer that was begun cannot be completed. */
+  abort(): void;
+  /** Answers 101 and hands over the connection; only when `upgrade` is set. */
+  switchProtocols(headers: readonly string[]): Duplex;
+}
+
+/** Hears what happens to an exchange that is answered in pieces. */
+export interface ExchangeListener {
+  /** More may be written. */
+  onDrain(): void;
+  /** The client went away, or the answer has been sent; nothing follows. */
+  onClose(): void;
 }
 
 /** Takes every exchange of a listener. What it throws becomes a 500. */

@@ -4,11 +4,14 @@
  * would build an object of all headers) is never touched.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { closeServer, type ListenAddress, type Log, listenOn, type Part } from "@posthouse/service";
 import type { Metrics, Tally } from "../core/metrics.ts";
-import { answerText, type Exchange, type ExchangeHandler } from "./exchange.ts";
-import { isHost } from "./host.ts";
+import { answerText, type ExchangeHandler } from "./exchange.ts";
+import { Node1Exchange } from "./node1-exchange.ts";
+import { UpgradeExchange } from "./node1-upgrade.ts";
+import { readRequest } from "./node1-request.ts";
 
 export interface HttpServer extends Part {
   /** Replaced in one assignment when the configuration changes. */
@@ -44,7 +47,6 @@ const limits = {
 };
 const maxRequestsPerConnection = 100_000;
 const maxConnections = 10_000;
-const maxUnreadBodyBytes = 1024 * 1024;
 
 /** Registers what HTTP servers count; the label `listener` tells them apart. */
 export function createHttpCounters(metrics: Metrics): (listener: string) => HttpCounters {
@@ -81,64 +83,6 @@ export function createHttpCounters(metrics: Metrics): (listener: string) => Http
   };
 }
 
-class Node1Exchange implements Exchange {
-  readonly method: string;
-  readonly target: string;
-  readonly rawHeaders: readonly string[];
-  authority = "";
-  close: boolean;
-  readonly #request: IncomingMessage;
-  readonly #response: ServerResponse;
-
-  constructor(request: IncomingMessage, response: ServerResponse, close: boolean) {
-    this.method = request.method ?? "GET";
-    this.target = request.url ?? "/";
-    this.rawHeaders = request.rawHeaders;
-    this.close = close;
-    this.#request = request;
-    this.#response = response;
-  }
-
-  get peer(): string | undefined {
-    return this.#request.socket.remoteAddress;
-  }
-
-  get aborted(): boolean {
-    return this.#response.destroyed;
-  }
-
-  get answered(): boolean {
-    return this.#response.headersSent;
-  }
-
-  answer(status: number, headers: string[], body: string): void {
-    const length = Buffer.byteLength(body);
-    if (length > 0 || this.method !== "HEAD") headers.push("Content-Length", String(length));
-    if (this.close) headers.push("Connection", "close");
-    // Head and body leave in one write; a text of ASCII only is cheaper to write as latin1.
-    this.#response.writeHead(status, headers).end(body, length === body.length ? "latin1" : "utf8");
-  }
-}
-
-/** Reads what the server itself must know of the headers. False: the Host header is missing, doubled or no host. */
-function readHeaders(exchange: Node1Exchange, request: IncomingMessage): boolean {
-  const { rawHeaders } = exchange;
-  let hosts = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? "";
-    if (name.length === 4 && name.toLowerCase() === "host") {
-      hosts++;
-      exchange.authority = rawHeaders[index + 1] ?? "";
-    } else if (name.length === 14 && name.toLowerCase() === "content-length") {
-      if (Number(rawHeaders[index + 1]) > maxUnreadBodyBytes) exchange.close = true;
-    } else if (name.length === 17 && name.toLowerCase() === "transfer-encoding") {
-      exchange.close = true;
-    }
-  }
-  if (hosts === 0) return request.httpVersionMajor === 1 && request.httpVersionMinor === 0;
-  return hosts === 1 && isHost(exchange.authority);
-}
-
 /** Makes a server for one address. `stop` lets running requests finish, telling their clients to reconnect. */
 export function createNode1Server(options: HttpServerOptions): HttpServer {
   const { name, listen, counters, log } = options;
@@ -155,9 +99,11 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     async start() {
       draining = false;
       const made = createServer(
-        { ...limits, requireHostHeader: false, optimizeEmptyRequests: true },
+        { ...limits, requireHostHeader: false, optimizeEmptyRequests: true, shouldUpgradeCallback },
         onRequest,
       );
+      made.on("checkContinue", (request, response) => onRequest(request, response, true));
+      made.on("upgrade", onUpgrade);
       made.maxRequestsPerSocket = maxRequestsPerConnection;
       made.maxConnections = maxConnections;
       made.on("clientError", onClientError);
@@ -181,22 +127,39 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     counters.open.value--;
   }
 
-  function onRequest(request: IncomingMessage, response: ServerResponse): void {
+  function onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue = false): void {
     counters.requests.value++;
-    const exchange = new Node1Exchange(request, response, draining);
+    const facts = readRequest(request);
+    const exchange = new Node1Exchange(request, response, facts, { close: draining, expectsContinue });
     try {
-      if (readHeaders(exchange, request)) {
-        part.handler.handle(exchange);
-      } else {
-        counters.refused.host.value++;
-        exchange.close = true;
-        answerText(exchange, 400, "a request needs exactly one Host header that names a host\n");
-      }
+      if (facts.refusal === undefined) part.handler.handle(exchange);
+      else refuse(exchange, facts.refusal);
     } catch (error) {
       counters.failed.value++;
       log.error({ error, listener: name, target: exchange.target }, "could not answer a request");
       if (exchange.answered) response.destroy();
       else answerText(exchange, 500, "internal error\n");
+    }
+  }
+
+  function refuse(exchange: Node1Exchange, reason: string): void {
+    counters.refused.host.value++;
+    exchange.close = true;
+    answerText(exchange, 400, `${reason}\n`);
+  }
+
+  function onUpgrade(request: IncomingMessage, socket: Duplex, rest: Buffer): void {
+    counters.requests.value++;
+    const facts = readRequest(request);
+    const exchange = new UpgradeExchange(request, socket as Socket, rest, facts);
+    socket.on("error", () => socket.destroy());
+    try {
+      if (facts.refusal === undefined) part.handler.handle(exchange);
+      else answerText(exchange, 400, `${facts.refusal}\n`);
+    } catch (error) {
+      counters.failed.value++;
+      log.error({ error, listener: name, target: exchange.target }, "could not answer a request");
+      socket.destroy();
     }
   }
 
@@ -213,6 +176,16 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   }
 
   return part;
+}
+
+/** An upgrade with a body, or to HTTP/2 in clear text, is answered as the plain request that it also is. */
+function shouldUpgradeCallback({ rawHeaders }: IncomingMessage): boolean {
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]?.toLowerCase();
+    if (name === "content-length" || name === "transfer-encoding") return false;
+    if (name === "upgrade" && /^\s*h2c\b/i.test(rawHeaders[index + 1] ?? "")) return false;
+  }
+  return true;
 }
 
 const refusals: Readonly<Record<string, readonly [string, RefusalReason]>> = {

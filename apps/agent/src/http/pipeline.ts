@@ -9,16 +9,25 @@ export interface ProjectHandler {
   handle(exchange: Exchange, host: string, uri: string): boolean;
 }
 
-/** Where a request goes: the site by its host, then the project's rules, then 404. */
-export function createPipeline(hosts: HostTable<ProjectHandler>): ExchangeHandler {
+/** Who answers for a host: its project's rules, then its backend. */
+export interface HostHandlers {
+  readonly rules: ProjectHandler | undefined;
+  readonly proxy: { handle(exchange: Exchange, host: string): void } | undefined;
+}
+
+/** Where a request goes: the site by its host, then the project's rules, then the backend, then 404. */
+export function createPipeline(hosts: HostTable<HostHandlers>): ExchangeHandler {
   return {
     handle(exchange) {
       const parsed = requestUri(exchange.target);
       const host = parsed?.host ?? exchange.authority;
+      const handlers = hosts.find(host);
       if (parsed === undefined || (parsed.host !== undefined && !isHost(parsed.host))) {
-        answerUnusable(exchange);
-      } else if (hosts.find(host)?.handle(exchange, host, parsed.uri) !== true) {
-        answerText(exchange, 404, "not found\n");
+        if (exchange.target !== "*" || handlers?.proxy === undefined) answerUnusable(exchange);
+        else handlers.proxy.handle(exchange, host);
+      } else if (handlers?.rules?.handle(exchange, host, parsed.uri) !== true) {
+        if (handlers?.proxy === undefined) answerText(exchange, 404, "not found\n");
+        else handlers.proxy.handle(exchange, host);
       }
     },
   };

@@ -28,7 +28,7 @@ export function createChunkedReader(maxTrailerBytes: number): ChunkedReader {
     const end = bytes.indexOf(lf, from);
     const to = end === -1 ? bytes.length : end + 1;
     if (line.length + to - from > limit) throw garbage("a chunk's line is too long");
-    line += bytes.latin1Slice(from, to);
+    line += bytes.toString("latin1", from, to);
     if (end === -1) return -1;
     if (line.charCodeAt(line.length - 2) !== cr || line.indexOf("\r") !== line.length - 2)
       throw garbage("a line that does not end in CRLF");

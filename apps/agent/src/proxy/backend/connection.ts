@@ -4,7 +4,7 @@
  * - a call ends exactly once: by `onDone` or by `onFailed`;
  * - a connection whose request was not fully sent, or whose response was cut or odd, is never used again.
  */
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, type NetConnectOpts, type Socket } from "node:net";
 import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { agentErrors } from "../../core/errors.ts";
 import type { ResponseHead } from "./response-head.ts";
@@ -55,6 +55,8 @@ export class BackendConnection {
   #connected = false;
   #requestSent = false;
   #closed = false;
+  /** From then on its bytes go through the socket's own stream. */
+  #isUpgraded = false;
   /** Requests begun on it. */
   uses = 0;
   /** When it became idle, by the clock of the pool. */
@@ -82,18 +84,15 @@ export class BackendConnection {
 
   #open(): Socket {
     const { host, port, path, tls } = this.#address;
-    const onread = {
-      buffer: Buffer.allocUnsafeSlow(readBufferBytes),
-      callback: (length: number, buffer: Uint8Array): boolean => {
-        this.#onRead(buffer as Buffer, length);
-        return true;
+    const options: NetConnectOpts = {
+      ...(path === undefined ? { host, port } : { path }),
+      onread: {
+        buffer: Buffer.allocUnsafeSlow(readBufferBytes),
+        callback: (length, buffer) => this.#onRead(buffer as Buffer, length),
       },
     };
-    const target = path === undefined ? { host, port } : { path };
     const socket =
-      tls === undefined
-        ? connectTcp({ ...target, onread, noDelay: true } as Parameters<typeof connectTcp>[0])
-        : connectTls({ ...target, ...tls, onread } as ConnectionOptions);
+      tls === undefined ? connectTcp(options) : connectTls({ ...options, ...tls } as ConnectionOptions);
     socket.once(tls === undefined ? "connect" : "secureConnect", () => {
       this.#connected = true;
       socket.setNoDelay(true);
@@ -162,6 +161,7 @@ export class BackendConnection {
         const call = this.#call;
         this.#call = undefined;
         this.#closed = true;
+        this.#isUpgraded = true;
         this.socket.removeAllListeners();
         this.#onClosed(this);
         call?.onUpgrade(head, this.socket, Buffer.from(rest));
@@ -181,13 +181,16 @@ export class BackendConnection {
     else this.socket.destroy();
   }
 
-  #onRead(buffer: Buffer, length: number): void {
-    if (this.#closed) return;
+  #onRead(buffer: Buffer, length: number): boolean {
+    const bytes = buffer.subarray(0, length);
+    if (this.#isUpgraded) return this.socket.push(Buffer.from(bytes));
+    if (this.#closed) return true;
     try {
-      this.#parser.feed(length === buffer.length ? buffer : buffer.subarray(0, length));
+      this.#parser.feed(bytes);
     } catch (error) {
       this.#fail(error instanceof Error ? error : new Error(String(error)));
     }
+    return true;
   }
 
   #onEndOfStream(): void {

@@ -109,7 +109,7 @@ export class ResponseParser {
       return bytes.subarray(bytes.length);
     }
     this.#partial = undefined;
-    const head = parseResponseHead(all.latin1Slice(0, end), this.#method);
+    const head = parseResponseHead(all.toString("latin1", 0, end), this.#method);
     return this.#begin(head, all.subarray(end + 4));
   }
 

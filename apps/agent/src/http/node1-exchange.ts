@@ -1,0 +1,169 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Duplex, Readable } from "node:stream";
+import type { Exchange, ExchangeListener } from "./exchange.ts";
+import type { RequestFacts } from "./node1-request.ts";
+
+const maxUnreadBodyBytes = 1024 * 1024;
+const maxTextBytes = 16 * 1024;
+const lingerMs = 1_000;
+
+/** A request to node:http and its response. One small object on the hit path; no closure and no promise. */
+export class Node1Exchange implements Exchange {
+  readonly method: string;
+  readonly target: string;
+  readonly rawHeaders: readonly string[];
+  readonly authority: string;
+  readonly expectsContinue: boolean;
+  readonly upgrade = undefined;
+  close: boolean;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #facts: RequestFacts;
+  #continued = false;
+
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    facts: RequestFacts,
+    { close, expectsContinue }: { close: boolean; expectsContinue: boolean },
+  ) {
+    this.method = request.method ?? "GET";
+    this.target = request.url ?? "/";
+    this.rawHeaders = request.rawHeaders;
+    this.authority = facts.authority;
+    this.expectsContinue = expectsContinue;
+    this.close = close;
+    this.#request = request;
+    this.#response = response;
+    this.#facts = facts;
+  }
+
+  get peer(): string | undefined {
+    return this.#request.socket.remoteAddress;
+  }
+
+  get httpVersion(): "1.0" | "1.1" {
+    return this.#request.httpVersionMinor === 0 ? "1.0" : "1.1";
+  }
+
+  get scheme(): "http" | "https" {
+    return "encrypted" in this.#request.socket ? "https" : "http";
+  }
+
+  get body(): Readable | undefined {
+    return this.#facts.body === "none" ? undefined : this.#request;
+  }
+
+  get trailers(): readonly string[] {
+    return this.#request.rawTrailers;
+  }
+
+  get aborted(): boolean {
+    return this.#response.destroyed;
+  }
+
+  get answered(): boolean {
+    return this.#response.headersSent;
+  }
+
+  answer(status: number, headers: string[], body: string): void {
+    const length = Buffer.byteLength(body);
+    if (length > 0 || this.method !== "HEAD") headers.push("Content-Length", String(length));
+    this.#noteClose(headers);
+    // Head and body leave in one write; a text of ASCII only is cheaper to write as latin1.
+    this.#response.writeHead(status, headers).end(body, length === body.length ? "latin1" : "utf8");
+  }
+
+  listen(listener: ExchangeListener): void {
+    this.#response.on("close", () => listener.onClose());
+    this.#response.on("drain", () => listener.onDrain());
+  }
+
+  inform(status: number, headers: string[]): void {
+    if (this.httpVersion === "1.0" || this.answered) return;
+    if (status === 100) {
+      this.#continued = true;
+      this.#response.writeContinue();
+      return;
+    }
+    const response = this.#response as ServerResponse & { writeInformation?: (status: number, headers: object) => void };
+    response.writeInformation?.(status, Object.fromEntries(grouped(headers)));
+  }
+
+  send(status: number, reason: string, headers: string[], body: Buffer): void {
+    this.#noteClose(headers);
+    const response = this.#response.writeHead(status, reason, headers);
+    if (this.#mustLinger) {
+      response.write(Buffer.from(body));
+      this.#endLater();
+    }
+    // A short body leaves in one write with the head.
+    else if (body.length <= maxTextBytes) response.end(body.toString("latin1"), "latin1");
+    else response.end(Buffer.from(body));
+  }
+
+  begin(status: number, reason: string, headers: string[]): void {
+    this.#noteClose(headers);
+    this.#response.writeHead(status, reason, headers);
+  }
+
+  write(bytes: Buffer): boolean {
+    return this.#response.write(Buffer.from(bytes));
+  }
+
+  end(trailers: readonly string[]): void {
+    if (trailers.length > 0) this.#response.addTrailers(pairs(trailers));
+    if (this.#mustLinger) this.#endLater();
+    else this.#response.end();
+  }
+
+  abort(): void {
+    this.#response.destroy();
+  }
+
+  switchProtocols(): Duplex {
+    throw new Error("the client did not ask for another protocol");
+  }
+
+  /** Whether the client may still be sending a body that nobody wants. */
+  get #isUnread(): boolean {
+    return this.#facts.body !== "none" && !this.#request.complete;
+  }
+
+  #noteClose(headers: string[]): void {
+    if (this.#isUnread) {
+      const { body, bodyBytes } = this.#facts;
+      const waits = this.expectsContinue && !this.#continued;
+      if (waits || body === "chunked" || bodyBytes > maxUnreadBodyBytes) this.close = true;
+    }
+    if (this.close) headers.push("Connection", "close");
+  }
+
+  /** Closing while the client still sends would lose it what it has not read yet. */
+  get #mustLinger(): boolean {
+    return this.close && this.#isUnread && !(this.expectsContinue && !this.#continued);
+  }
+
+  #endLater(): void {
+    const end = (): void => {
+      clearTimeout(timer);
+      this.#response.end();
+    };
+    const timer = setTimeout(end, lingerMs);
+    this.#request.once("end", end);
+    this.#response.once("close", () => clearTimeout(timer));
+    this.#request.resume();
+  }
+}
+
+function pairs(flat: readonly string[]): [string, string][] {
+  const list: [string, string][] = [];
+  for (let index = 0; index < flat.length; index += 2) list.push([flat[index] ?? "", flat[index + 1] ?? ""]);
+  return list;
+}
+
+function grouped(flat: readonly string[]): Map<string, string[]> {
+  const byName = new Map<string, string[]>();
+  for (const [name, value] of pairs(flat)) byName.set(name, [...(byName.get(name) ?? []), value]);
+  return byName;
+}

@@ -1,0 +1,101 @@
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import type { Exchange, ExchangeListener } from "./exchange.ts";
+import type { RequestFacts } from "./node1-request.ts";
+
+const silentMs = 60_000;
+
+/**
+ * A request that asks for another protocol. Node hands over its socket, so the answer is written here: 101 and the
+ * tunnel, or a refusal after which the connection is closed, since what follows may be the other protocol already.
+ */
+export class UpgradeExchange implements Exchange {
+  readonly method: string;
+  readonly target: string;
+  readonly rawHeaders: readonly string[];
+  readonly authority: string;
+  readonly upgrade: string;
+  readonly httpVersion = "1.1";
+  readonly body = undefined;
+  readonly trailers: readonly string[] = [];
+  readonly expectsContinue = false;
+  readonly peer: string | undefined;
+  readonly #socket: Socket;
+  readonly #rest: Buffer;
+  #answered = false;
+
+  constructor(request: IncomingMessage, socket: Socket, rest: Buffer, facts: RequestFacts) {
+    this.method = request.method ?? "GET";
+    this.target = request.url ?? "/";
+    this.rawHeaders = request.rawHeaders;
+    this.authority = facts.authority;
+    this.upgrade = request.headers.upgrade ?? "";
+    this.peer = socket.remoteAddress;
+    this.#socket = socket;
+    this.#rest = rest;
+  }
+
+  get scheme(): "http" | "https" {
+    return "encrypted" in this.#socket ? "https" : "http";
+  }
+
+  get aborted(): boolean {
+    return this.#socket.destroyed;
+  }
+
+  answer(status: number, headers: string[], body: string): void {
+    const length = Buffer.byteLength(body);
+    this.#writeHead(status, "", [...headers, "Content-Length", String(length)]);
+    this.#socket.end(this.method === "HEAD" ? "" : body);
+  }
+
+  listen(listener: ExchangeListener): void {
+    this.#socket.on("close", () => listener.onClose());
+    this.#socket.on("drain", () => listener.onDrain());
+    this.#socket.resume();
+  }
+
+  inform(): void {}
+
+  send(status: number, reason: string, headers: string[], body: Buffer): void {
+    this.#writeHead(status, reason, headers);
+    this.#socket.end(Buffer.from(body));
+  }
+
+  begin(status: number, reason: string, headers: string[]): void {
+    this.#writeHead(status, reason, headers);
+  }
+
+  write(bytes: Buffer): boolean {
+    return this.#socket.write(Buffer.from(bytes));
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  abort(): void {
+    this.#socket.destroy();
+  }
+
+  switchProtocols(headers: readonly string[]): Duplex {
+    this.#answered = true;
+    let head = "HTTP/1.1 101 Switching Protocols\r\n";
+    for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+    this.#socket.removeAllListeners("close").removeAllListeners("drain");
+    this.#socket.pause();
+    this.#socket.write(`${head}\r\n`, "latin1");
+    if (this.#rest.length > 0) this.#socket.unshift(this.#rest);
+    return this.#socket;
+  }
+
+  #writeHead(status: number, reason: string, headers: readonly string[]): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    let head = `HTTP/1.1 ${status} ${reason}\r\n`;
+    for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+    this.#socket.setTimeout(silentMs, () => this.#socket.destroy());
+    this.#socket.write(`${head}Connection: close\r\n\r\n`, "latin1");
+  }
+}

@@ -1,0 +1,109 @@
+/** Where one host's requests go when no rule answers them: its upstreams, its limits, and what is counted. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Part } from "@posthouse/service";
+import type { Exchange } from "../http/exchange.ts";
+import type { ResponseHead } from "./backend/response-head.ts";
+import { type Balance, type Balancer, createBalancer } from "./balancer.ts";
+import { createDeadlines, type Deadlines } from "./deadlines.ts";
+import { createHealthCheck, type HealthCheckOptions } from "./health-check.ts";
+import type { ForwardCounters } from "./metrics.ts";
+import type { FailureReason } from "./proxied-request.ts";
+import { openTunnel, type Tunnel } from "./tunnel.ts";
+import { Upstream, type UpstreamOptions } from "./upstream.ts";
+import type { BackendAddress } from "./backend/connection.ts";
+import type { Duplex } from "node:stream";
+
+export interface ForwardLimits {
+  readonly connectMs: number;
+  readonly firstByteMs: number;
+  /** Longest silence of the backend in the middle of its answer. */
+  readonly idleMs: number;
+  /** Longest time in which a client sends nothing of its body, or takes nothing of an answer. */
+  readonly clientMs: number;
+  /** 0: none. */
+  readonly totalMs: number;
+  readonly tunnelIdleMs: number;
+  readonly maxBodyBytes: number;
+  /** Further upstreams that are tried when one cannot be reached. */
+  readonly retries: number;
+}
+
+export interface ForwardOptions {
+  readonly name: string;
+  readonly addresses: readonly BackendAddress[];
+  readonly balance: Balance;
+  readonly upstream: UpstreamOptions;
+  readonly limits: ForwardLimits;
+  readonly counters: ForwardCounters;
+  readonly health?: Omit<HealthCheckOptions, "upstreams"> | undefined;
+  readonly errorStatus: (status: number) => number;
+}
+
+export interface Forward extends Part {
+  readonly upstreams: readonly Upstream[];
+  readonly balancer: Balancer;
+  readonly deadlines: Deadlines;
+  readonly limits: ForwardLimits;
+  readonly count: ForwardCounters;
+  responseHeaders(head: ResponseHead): string[];
+  answerError(exchange: Exchange, status: number, reason: FailureReason): void;
+  tunnel(client: Duplex, backend: Duplex): void;
+}
+
+const texts: Readonly<Record<number, string>> = {
+  408: "the request took too long to arrive",
+  413: "the body is too large",
+  502: "the backend gave no usable answer",
+  503: "too many requests wait for the backend",
+  504: "the backend took too long",
+};
+
+const finishEveryMs = 25;
+
+/** Makes a forward; `start` begins its timers, `stop` lets running requests end within the deadline. */
+export function createForward(options: ForwardOptions): Forward {
+  const { limits, counters } = options;
+  const upstreams = options.addresses.map((address) => new Upstream(address, options.upstream));
+  const tunnels = new Set<Tunnel>();
+  const health = options.health && createHealthCheck({ ...options.health, upstreams });
+  const deadlines = createDeadlines((now) => {
+    for (const { pool } of upstreams) pool.sweep(now);
+  });
+
+  return {
+    name: options.name,
+    upstreams,
+    balancer: createBalancer(upstreams, options.balance),
+    deadlines,
+    limits,
+    count: counters,
+    responseHeaders: (head) => head.headers,
+    answerError(exchange, status, reason) {
+      if (exchange.aborted) return;
+      const shown = options.errorStatus(status);
+      const body = `${shown} ${texts[status] ?? "the backend failed"}\n`;
+      counters.refused(shown, reason);
+      exchange.answer(shown, ["Content-Type", "text/plain; charset=utf-8"], body);
+    },
+    tunnel(client, backend) {
+      counters.tunnels(1);
+      const tunnel = openTunnel(client, backend, limits.tunnelIdleMs, () => {
+        tunnels.delete(tunnel);
+        counters.tunnels(-1);
+      });
+      tunnels.add(tunnel);
+    },
+    async start() {
+      deadlines.start();
+      await health?.start();
+    },
+    async stop(deadlineMs) {
+      const end = performance.now() + deadlineMs;
+      await health?.stop(deadlineMs);
+      while (deadlines.size > 0 && performance.now() < end) await sleep(finishEveryMs);
+      deadlines.stop();
+      for (const tunnel of tunnels) tunnel.destroy();
+      for (const { pool } of upstreams) pool.destroy();
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import type { Metrics, Tally } from "../core/metrics.ts";
+import type { FailureReason } from "./proxied-request.ts";
+import type { Upstream } from "./upstream.ts";
+
+/** What one forward counts. */
+export interface ForwardCounters {
+  answered(status: number): void;
+  failed(reason: FailureReason, upstream: Upstream | undefined, error?: Error): void;
+  refused(status: number, reason: FailureReason): void;
+  retried(): void;
+  clientGone(): void;
+  ended(): void;
+  bytesIn(bytes: number): void;
+  bytesOut(bytes: number): void;
+  tunnels(change: number): void;
+}
+
+/** Registers what forwards count; the label `site` tells them apart. */
+export function createForwardCounters(metrics: Metrics): (site: string) => ForwardCounters {
+  const responses = metrics.counter("posthouse_proxy_responses_total", "Answers of backends, by class of status.", [
+    "site",
+    "class",
+  ]);
+  const failures = metrics.counter("posthouse_proxy_failures_total", "Attempts that a backend did not answer.", [
+    "site",
+    "upstream",
+    "reason",
+  ]);
+  const errors = metrics.counter("posthouse_proxy_errors_total", "Requests answered with an error of the proxy's own.", [
+    "site",
+    "status",
+  ]);
+  const retries = metrics.counter("posthouse_proxy_retries_total", "Requests sent to another upstream.", ["site"]);
+  const aborted = metrics.counter("posthouse_proxy_client_aborts_total", "Requests whose client went away.", ["site"]);
+  const bytes = metrics.counter("posthouse_proxy_body_bytes_total", "Bytes of bodies, by direction.", [
+    "site",
+    "direction",
+  ]);
+  const open = new Map<string, Tally>();
+  metrics.gauge("posthouse_proxy_tunnels", "Upgraded connections open now.", ["site"], (report) => {
+    for (const [site, { value }] of open) report({ site }, value);
+  });
+  return (site) => {
+    const classes = ["1xx", "2xx", "3xx", "4xx", "5xx"].map((name) => responses.with({ site, class: name }));
+    const bytesIn = bytes.with({ site, direction: "request" });
+    const bytesOut = bytes.with({ site, direction: "response" });
+    const retried = retries.with({ site });
+    const gone = aborted.with({ site });
+    const tunnels = open.get(site) ?? { value: 0 };
+    open.set(site, tunnels);
+    const add = (tally: Tally | undefined): void => {
+      if (tally !== undefined) tally.value++;
+    };
+    return {
+      answered: (status) => add(classes[Math.floor(status / 100) - 1]),
+      failed: (reason, upstream) =>
+        add(failures.with({ site, upstream: upstream?.address.text ?? "", reason })),
+      refused: (status) => add(errors.with({ site, status: String(status) })),
+      retried: () => add(retried),
+      clientGone: () => add(gone),
+      ended: () => {},
+      bytesIn(count) {
+        bytesIn.value += count;
+      },
+      bytesOut(count) {
+        bytesOut.value += count;
+      },
+      tunnels(change) {
+        tunnels.value += change;
+      },
+    };
+  };
+}

@@ -1,0 +1,298 @@
+/**
+ * One request on its way to a backend and its answer on the way back: glue between an Exchange and a BackendConnection.
+ * Invariants:
+ * - the exchange is answered once: by the backend's answer, by an error page, or by cutting the connection;
+ * - it ends once (`#finish`), and then holds neither a connection nor a place among the deadlines;
+ * - it is sent a second time only while nothing of an answer arrived, no byte of its body was used, and its method may be
+ *   repeated (RFC 9110, 9.2.2) or the backend cannot have seen it.
+ */
+import type { Socket } from "node:net";
+import type { Readable } from "node:stream";
+import type { Exchange, ExchangeListener } from "../http/exchange.ts";
+import type { BackendConnection } from "./backend/connection.ts";
+import type { PooledCall } from "./backend/pool.ts";
+import type { ResponseHead } from "./backend/response-head.ts";
+import type { Timed } from "./deadlines.ts";
+import type { Forward } from "./forward.ts";
+import type { RequestHead } from "./request-head.ts";
+import type { Upstream } from "./upstream.ts";
+
+const repeatable = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
+  readonly method: string;
+  deadline: number = Number.POSITIVE_INFINITY;
+  readonly #exchange: Exchange;
+  readonly #forward: Forward;
+  readonly #head: RequestHead;
+  readonly #key: string;
+  #upstream: Upstream | undefined;
+  #tried: Set<Upstream> | undefined;
+  #connection: BackendConnection | undefined;
+  #isFresh = false;
+  #sent = false;
+  #bodyBytes = 0;
+  #bodyEnded = false;
+  #bodyStarted = false;
+  #attempts = 0;
+  #begun = false;
+  #over = false;
+  #totalDeadline: number;
+
+  constructor(exchange: Exchange, forward: Forward, head: RequestHead, key: string) {
+    this.method = exchange.method;
+    this.#exchange = exchange;
+    this.#forward = forward;
+    this.#head = head;
+    this.#key = key;
+    const { totalMs } = forward.limits;
+    this.#totalDeadline = totalMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + totalMs;
+  }
+
+  start(): void {
+    this.#forward.deadlines.add(this);
+    this.#exchange.listen(this);
+    this.#attempt(false);
+  }
+
+  #attempt(fresh: boolean): void {
+    const upstream = fresh ? this.#upstream : this.#forward.balancer.pick(this.#key, this.#tried);
+    if (upstream === undefined) return this.#giveUp(502, "unreachable");
+    this.#upstream = upstream;
+    this.#attempts += 1;
+    this.#sent = false;
+    this.#wait(this.#forward.limits.connectMs);
+    upstream.pool.take(this, fresh);
+  }
+
+  #wait(ms: number): void {
+    this.deadline = Math.min(performance.now() + ms, this.#totalDeadline);
+  }
+
+  // The pool and the connection
+
+  onConnection(connection: BackendConnection, isFresh: boolean): void {
+    this.#connection = connection;
+    this.#isFresh = isFresh;
+    if (connection.isConnected) this.onConnected();
+  }
+
+  onConnected(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    this.#sent = true;
+    const { body } = this.#exchange;
+    connection.sendHead(this.#head.text, body === undefined);
+    this.#wait(this.#forward.limits.firstByteMs);
+    if (body === undefined) return;
+    if (this.#bodyEnded) this.#onRequestEnd();
+    else this.#sendBody(body);
+  }
+
+  onInformational({ status, headers }: ResponseHead): void {
+    this.#exchange.inform(status, headers);
+  }
+
+  onWhole(head: ResponseHead, body: Buffer): void {
+    this.#answered(head);
+    this.#forward.count.bytesOut(body.length);
+    this.#exchange.send(head.status, head.reason, this.#forward.responseHeaders(head), body);
+    this.#responseEnded();
+  }
+
+  onHead(head: ResponseHead): void {
+    this.#answered(head);
+    this.#wait(this.#forward.limits.idleMs);
+    this.#begun = true;
+    this.#exchange.begin(head.status, head.reason, this.#forward.responseHeaders(head));
+  }
+
+  onBody(bytes: Buffer): void {
+    this.#forward.count.bytesOut(bytes.length);
+    if (this.#exchange.write(bytes)) this.#wait(this.#forward.limits.idleMs);
+    else {
+      this.#connection?.pause();
+      this.#wait(this.#forward.limits.clientMs);
+    }
+  }
+
+  onEnd(trailers: readonly string[]): void {
+    this.#exchange.end(trailers);
+    this.#responseEnded();
+  }
+
+  onUpgrade(head: ResponseHead, socket: Socket, rest: Buffer): void {
+    this.#connection = undefined;
+    if (this.#exchange.upgrade === undefined || this.#over) {
+      socket.destroy();
+      if (!this.#over) this.#giveUp(502, "garbage");
+      return;
+    }
+    this.#answered(head);
+    this.#over = true;
+    this.#forward.deadlines.remove(this);
+    const headers = [...head.headers, "Connection", "Upgrade", "Upgrade", head.upgrade ?? this.#exchange.upgrade];
+    const client = this.#exchange.switchProtocols(headers);
+    if (rest.length > 0) socket.unshift(rest);
+    this.#forward.tunnel(client, socket);
+  }
+
+  onDrain(): void {
+    // Called by the connection to the backend and by the client's: whoever drained, its source goes on.
+    if (this.#over) return;
+    if (this.#begun) this.#wait(this.#forward.limits.idleMs);
+    this.#connection?.resume();
+    if (this.#bodyStarted && !this.#bodyEnded) this.#exchange.body?.resume();
+  }
+
+  onFailed(error: Error, answered: "nothing" | "something"): void {
+    const wasFresh = this.#isFresh;
+    const wasSent = this.#sent;
+    this.#connection = undefined;
+    if (this.#over) return;
+    const upstream = this.#upstream;
+    const reason = reasonOf(error);
+    if (wasFresh && reason !== "busy") upstream?.failed(performance.now());
+    this.#forward.count.failed(reason, upstream, error);
+    if (answered === "nothing" && this.#bodyBytes === 0 && this.#mayRepeat(wasSent)) {
+      this.#exchange.body?.pause();
+      if (!wasFresh) return this.#attempt(true);
+      if (this.#attempts <= this.#forward.limits.retries && reason === "unreachable") {
+        this.#tried ??= new Set();
+        if (upstream !== undefined) this.#tried.add(upstream);
+        if (this.#forward.balancer.pick(this.#key, this.#tried) !== undefined) {
+          this.#forward.count.retried();
+          return this.#attempt(false);
+        }
+      }
+    }
+    if (this.#begun) return this.#cut();
+    this.#giveUp(reason === "timed_out" ? 504 : reason === "busy" ? 503 : 502, reason);
+  }
+
+  #mayRepeat(wasSent: boolean): boolean {
+    return !wasSent || repeatable.has(this.method);
+  }
+
+  // The request's body
+
+  #sendBody(body: Readable): void {
+    if (this.#bodyStarted) {
+      body.resume();
+      return;
+    }
+    this.#bodyStarted = true;
+    body.on("data", (chunk: Buffer) => this.#onRequestBytes(chunk));
+    body.on("end", () => this.#onRequestEnd());
+    body.on("error", () => this.#onClientGone());
+  }
+
+  #onRequestBytes(chunk: Buffer): void {
+    const connection = this.#connection;
+    this.#bodyBytes += chunk.length;
+    if (this.#over || connection === undefined) return;
+    const { maxBodyBytes, idleMs, clientMs } = this.#forward.limits;
+    if (this.#bodyBytes > maxBodyBytes) return this.#giveUp(413, "body_too_large");
+    this.#forward.count.bytesIn(chunk.length);
+    const flows =
+      this.#head.body === "chunked" ? this.#sendChunk(connection, chunk) : connection.sendBody(chunk);
+    if (flows) this.#wait(Math.max(clientMs, this.#begun ? idleMs : 0));
+    else {
+      this.#exchange.body?.pause();
+      this.#wait(idleMs);
+    }
+  }
+
+  #sendChunk(connection: BackendConnection, chunk: Buffer): boolean {
+    connection.socket.cork();
+    connection.sendBody(`${chunk.length.toString(16)}\r\n`);
+    connection.sendBody(chunk);
+    const flows = connection.sendBody("\r\n");
+    connection.socket.uncork();
+    return flows;
+  }
+
+  #onRequestEnd(): void {
+    this.#bodyEnded = true;
+    const connection = this.#connection;
+    if (this.#over || connection === undefined) return;
+    if (this.#head.body === "chunked") connection.sendBody(`0\r\n${trailerLines(this.#exchange.trailers)}\r\n`);
+    this.#wait(this.#begun ? this.#forward.limits.idleMs : this.#forward.limits.firstByteMs);
+    connection.requestEnded();
+  }
+
+  // The client
+
+  onClose(): void {
+    if (this.#over) return;
+    this.#onClientGone();
+  }
+
+  #onClientGone(): void {
+    if (this.#over) return;
+    this.#forward.count.clientGone();
+    this.#finish();
+  }
+
+  onDeadline(): void {
+    if (this.#over) return;
+    const waitedForClient = this.#bodyStarted && !this.#bodyEnded && !this.#begun;
+    this.#forward.count.failed("timed_out", this.#upstream);
+    if (!waitedForClient && !this.#begun) this.#upstream?.failed(performance.now());
+    if (this.#begun) return this.#cut();
+    this.#giveUp(waitedForClient ? 408 : 504, "timed_out");
+  }
+
+  // The end
+
+  #answered(head: ResponseHead): void {
+    this.#upstream?.succeeded();
+    this.#forward.count.answered(head.status);
+  }
+
+  #responseEnded(): void {
+    // The backend answered before it had the whole request: the rest is not sent, and the connection is not used again.
+    if (this.#exchange.body !== undefined && !this.#bodyEnded) this.#connection?.destroy();
+    this.#connection = undefined;
+    this.#finish();
+  }
+
+  #cut(): void {
+    this.#finish();
+    this.#exchange.abort();
+  }
+
+  #giveUp(status: number, reason: FailureReason): void {
+    this.#finish();
+    this.#forward.answerError(this.#exchange, status, reason);
+  }
+
+  #finish(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#forward.deadlines.remove(this);
+    if (this.#connection !== undefined) this.#connection.destroy();
+    else this.#upstream?.pool.forget(this);
+    this.#connection = undefined;
+    this.#forward.count.ended();
+  }
+}
+
+export type FailureReason = "unreachable" | "closed" | "garbage" | "timed_out" | "busy" | "body_too_large";
+
+const reasons: Readonly<Record<string, FailureReason>> = {
+  BACKEND_UNREACHABLE: "unreachable",
+  BACKEND_GARBAGE: "garbage",
+  BACKEND_TIMED_OUT: "timed_out",
+  BACKEND_BUSY: "busy",
+};
+
+function reasonOf(error: Error): FailureReason {
+  return reasons["code" in error ? String(error.code) : ""] ?? "closed";
+}
+
+function trailerLines(trailers: readonly string[]): string {
+  let text = "";
+  for (let index = 0; index < trailers.length; index += 2) text += `${trailers[index]}: ${trailers[index + 1]}\r\n`;
+  return text;
+}
