@@ -23,6 +23,7 @@ describe("an element of Forwarded (RFC 7239)", () => {
     [";;for=1.1.1.1; ;", { for: "1.1.1.1" }],
     ["for=", { for: "" }],
     ['for=""', { for: "" }],
+    [`${"a=b;".repeat(15)}for=1.1.1.1`, { for: "1.1.1.1" }],
     ["", {}],
     ["\tfor=1.1.1.1\t", { for: "1.1.1.1" }],
     ["__proto__=1;constructor=2", {}],
@@ -45,6 +46,8 @@ describe("an element of Forwarded (RFC 7239)", () => {
     "for=1\r\n",
     "for=1.1.1.1\0",
     "1.1.1.1",
+    `${"a=b;".repeat(16)}for=1.1.1.1`,
+    ";".repeat(17),
   ])("%j is malformed", (text) => {
     expect(parseForwardedElement(text)).toBeUndefined();
   });

@@ -7,7 +7,7 @@ import { lastElementsFirst, parseForwardedElement } from "./forwarded-element.ts
 import { headerLines } from "./header-lines.ts";
 import { isHost } from "./host.ts";
 import { canonicalIp, type IpNode, parseIpNode, unmappedIp } from "./ip-address.ts";
-import { createNetworks, type IpNetworks } from "./ip-networks.ts";
+import { createNetworks } from "./ip-networks.ts";
 
 export interface ClientAddress {
   /** RFC 5952, IPv4 unmapped; the peer as `resolve` was given it when that is no address. */
@@ -48,8 +48,10 @@ export interface ClientAddressResolver {
 
 type Found = { -readonly [key in keyof Omit<ClientAddress, "trusted">]?: ClientAddress[key] };
 
+type IsProxy = (ip: string) => boolean;
+
 const maxElements = 100;
-const rememberedPeers = 1024;
+const remembered = 1024;
 const schemePattern = /^[a-z][a-z\d+.-]{0,31}$/;
 const proxyPattern = /^[!-~]{1,256}$/;
 
@@ -64,25 +66,26 @@ export function createClientAddress(
       resolve: (peer, _, { scheme, host }) => ({ ip: unmappedIp(peer), scheme, host, trusted: false }),
     };
   }
-  const peers = memoise(rememberedPeers, (peer) => {
+  const peers = memoise(remembered, (peer) => {
     const ip = canonicalIp(peer) ?? peer;
     return { ip, trusted: networks.has(ip) };
   });
+  const isProxy = memoise(remembered, networks.has);
   return {
     resolve(peer, rawHeaders, own) {
       const known = peers(peer);
       if (!known.trusted) return { ip: known.ip, scheme: own.scheme, host: own.host, trusted: false };
-      const found = readHeaders(rawHeaders, networks, headers);
+      const found = readHeaders(rawHeaders, isProxy, headers);
       return { ip: known.ip, scheme: own.scheme, host: own.host, ...found, trusted: true };
     },
   };
 }
 
-function readHeaders(rawHeaders: readonly string[], networks: IpNetworks, trust: TrustedHeaders): Found {
+function readHeaders(rawHeaders: readonly string[], isProxy: IsProxy, trust: TrustedHeaders): Found {
   const found: Found = {};
-  if (trust.forwarded !== false) readForwarded(found, headerLines(rawHeaders, "forwarded"), networks);
+  if (trust.forwarded !== false) readForwarded(found, headerLines(rawHeaders, "forwarded"), isProxy);
   if (trust.xForwardedFor !== false && found.ip === undefined) {
-    Object.assign(found, readForwardedFor(headerLines(rawHeaders, "x-forwarded-for"), networks));
+    Object.assign(found, readForwardedFor(headerLines(rawHeaders, "x-forwarded-for"), isProxy));
   }
   const last = (name: string): string | undefined => headerLines(rawHeaders, name).at(-1)?.split(",").at(-1);
   if (trust.xForwardedHost) setHost(found, last("x-forwarded-host"));
@@ -95,12 +98,12 @@ function readHeaders(rawHeaders: readonly string[], networks: IpNetworks, trust:
  * The last element that no trusted proxy is the subject of. One that does not say who the client is still was written
  * by a trusted proxy: its host and scheme count, and the walk ends.
  */
-function readForwarded(found: Found, lines: readonly string[], networks: IpNetworks): void {
+function readForwarded(found: Found, lines: readonly string[], isProxy: IsProxy): void {
   for (const text of lastElementsFirst(lines, maxElements)) {
     const element = parseForwardedElement(text);
     if (element === undefined) return;
     const node = parseIpNode(element.for ?? "");
-    if (node !== undefined && networks.has(node.ip)) continue;
+    if (node !== undefined && isProxy(node.ip)) continue;
     Object.assign(found, node);
     setHost(found, element.host);
     setScheme(found, element.proto);
@@ -109,7 +112,7 @@ function readForwarded(found: Found, lines: readonly string[], networks: IpNetwo
   }
 }
 
-function readForwardedFor(lines: readonly string[], networks: IpNetworks): IpNode | undefined {
+function readForwardedFor(lines: readonly string[], isProxy: IsProxy): IpNode | undefined {
   let seen = 0;
   for (const line of lines.toReversed()) {
     for (let end = line.length; end >= 0; ) {
@@ -118,7 +121,7 @@ function readForwardedFor(lines: readonly string[], networks: IpNetworks): IpNod
       const text = line.slice(start, end).trim();
       const node = parseIpNode(text);
       if (node === undefined && text !== "") return undefined;
-      if (node !== undefined && !networks.has(node.ip)) return node;
+      if (node !== undefined && !isProxy(node.ip)) return node;
       end = start - 1;
     }
   }

@@ -11,14 +11,15 @@ const pairPattern =
   /[ \t]*(?:([\w!#$%&'*+.^`|~-]+)[ \t]*=[ \t]*(?:"((?:[\t -!#-[\]-~]|\\[\t -~])*)"|([!#-+\--:<-~]*))[ \t]*)?(?:;|$)/y;
 const tokenPattern = /^[\w!#$%&'*+.^`|~-]+$/;
 const printablePattern = /^[ -~]*$/;
+const maxPairs = 16;
 const names = ["for", "by", "host", "proto"] as const;
 
-/** Reads one element; undefined when it is malformed. Of a repeated parameter the first counts. */
+/** Reads one element; undefined when it is malformed or has more than 16 parameters. Of a repeated parameter the first counts. */
 export function parseForwardedElement(text: string): ForwardedElement | undefined {
   const element: { -readonly [name in keyof ForwardedElement]: string } = {};
   pairPattern.lastIndex = 0;
-  while (pairPattern.lastIndex < text.length) {
-    const match = pairPattern.exec(text);
+  for (let pairs = 0; pairPattern.lastIndex < text.length; pairs++) {
+    const match = pairs < maxPairs ? pairPattern.exec(text) : null;
     if (match === null) return undefined;
     const [, name, quoted, plain = ""] = match;
     const known = names.find((candidate) => candidate === name?.toLowerCase());

@@ -112,7 +112,7 @@ function createForwarded(by: string): Apply {
   const ownElement = createOwnElement(by);
   return (rawHeaders, client, peerIp, own) => {
     const element = ownElement(peerIp, own);
-    if (!client.trusted) return { added: line("Forwarded", element), dropped: untrusted };
+    if (!client.trusted) return { added: `Forwarded: ${element}\r\n`, dropped: untrusted };
     const added = line("Forwarded", [...keptElements(rawHeaders), element].join(", "));
     return { added, dropped };
   };
@@ -135,7 +135,7 @@ function createAuto(by: string): Apply {
   };
 }
 
-/** What this proxy says of the request it received. */
+/** What this proxy says of the request it received: printable ASCII. */
 function createOwnElement(by: string): (peerIp: string, own: OwnAddress) => string {
   const start = memoise(remembered, (peerIp) => {
     const node = parseIpNode(peerIp);
