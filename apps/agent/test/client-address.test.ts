@@ -36,6 +36,13 @@ describe("the client behind trusted proxies", () => {
     ],
     ["an empty last line", "10.0.0.1", forwardedFor("1.1.1.1", ""), { ip: "1.1.1.1" }],
     ["empty items", "10.0.0.1", forwardedFor(",1.1.1.1 ,, "), { ip: "1.1.1.1" }],
+    ["a line that begins with a comma", "10.0.0.1", forwardedFor("1.1.1.1", ",10.1.1.1"), { ip: "1.1.1.1" }],
+    [
+      "what is no element ends the walk",
+      "10.0.0.1",
+      forwarded("for=1.1.1.1, for=2.2.2.2 x"),
+      { ip: "10.0.0.1" },
+    ],
     [
       "names in any case",
       "10.0.0.1",

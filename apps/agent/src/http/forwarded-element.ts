@@ -63,14 +63,8 @@ function elementStart(line: string, end: number): number {
   let quoted = false;
   for (let index = end - 1; index >= 0; index--) {
     const character = line[index];
-    if (character === '"') quoted = !quoted || isEscaped(line, index);
+    if (character === '"') quoted = !quoted || line[index - 1] === "\\";
     else if (character === "," && !quoted) return index + 1;
   }
   return 0;
-}
-
-function isEscaped(line: string, index: number): boolean {
-  let first = index;
-  while (line[first - 1] === "\\") first--;
-  return (index - first) % 2 === 1;
 }
