@@ -17,12 +17,14 @@ import { describeStatus } from "./admin/status.ts";
 import type { AgentConfig, SiteConfig } from "./config/schema.ts";
 import { agentErrors } from "./core/errors.ts";
 import type { Metrics, Tallies } from "./core/metrics.ts";
+import { createClientAddress } from "./http/client-address.ts";
 import type { ExchangeHandler } from "./http/exchange.ts";
 import { createNode1Server, type HttpCounters, type HttpServer } from "./http/node1.ts";
 import { createPipeline, type HostHandlers } from "./http/pipeline.ts";
 import { createHostTable, type HostEntry } from "./http/sites.ts";
 import { backendHost } from "./proxy/backend-address.ts";
 import type { Forward } from "./proxy/forward.ts";
+import { createForwarding } from "./proxy/forwarded.ts";
 import { createForwards, forwardKey } from "./proxy/forwards.ts";
 import { createProxyHandler } from "./proxy/handler.ts";
 import type { ForwardCounters } from "./proxy/metrics.ts";
@@ -156,6 +158,14 @@ function createSiteHandler(
   forwards: ReadonlyMap<string, Forward>,
   { redirectRequests }: GenerationContext,
 ): ExchangeHandler {
+  const trusts = (name: SiteConfig["trusted_headers"][number]): boolean => site.trusted_headers.includes(name);
+  const clients = createClientAddress(site.trusted_proxies, {
+    forwarded: trusts("forwarded"),
+    xForwardedFor: trusts("x-forwarded-for"),
+    xForwardedHost: trusts("x-forwarded-host"),
+    xForwardedProto: trusts("x-forwarded-proto"),
+    xForwardedBy: trusts("x-forwarded-by"),
+  });
   const entries = site.hosts.map((host): HostEntry<HostHandlers> => {
     const { match, project } = host;
     const source = project === undefined ? undefined : replicas.get(project);
@@ -178,6 +188,10 @@ function createSiteHandler(
             : createProxyHandler({
                 forward,
                 host: host.preserve_host ? undefined : backendHost(host.forward?.upstreams[0] ?? ""),
+                clients,
+                forwarding: createForwarding(host.forwarded_for_strategy, { by: "" }),
+                name: "posthouse",
+                requestIdHeader: site.request_id,
               }),
       },
     };

@@ -12,6 +12,8 @@ import {
 } from "@posthouse/service";
 import * as z from "zod";
 import { isHost, normaliseHost } from "../http/host.ts";
+import { isNetwork } from "../http/ip-networks.ts";
+import type { ForwardedStrategy } from "../proxy/forwarded.ts";
 import { type ForwardConfig, forwardSchema } from "./forward.ts";
 
 /** The configuration as it is after reading: defaults filled in, durations in milliseconds. */
@@ -45,14 +47,20 @@ export interface ManagerSourceConfig {
 
 export interface SiteConfig {
   readonly listen: ListenAddress;
+  readonly trusted_proxies: readonly string[];
+  readonly trusted_headers: readonly TrustedHeader[];
+  readonly request_id?: string | undefined;
   readonly hosts: readonly HostConfig[];
 }
+
+type TrustedHeader = (typeof trustedHeaders)[number];
 
 export interface HostConfig {
   readonly match: readonly string[];
   readonly project?: string | undefined;
   readonly forward?: ForwardConfig | undefined;
   readonly preserve_host: boolean;
+  readonly forwarded_for_strategy: ForwardedStrategy;
 }
 
 const managerUrl = z
@@ -85,8 +93,29 @@ const projectSchema = z.strictObject({
   compat: z.enum(["flecto"]).optional().describe("answer as Flecto's Go agents do, with their misses"),
 });
 
+const trustedHeaders = [
+  "forwarded",
+  "x-forwarded-for",
+  "x-forwarded-host",
+  "x-forwarded-proto",
+  "x-forwarded-by",
+] as const;
+
 const siteSchema = z.strictObject({
   listen: listenSchema.describe("address for requests"),
+  trusted_proxies: z
+    .array(z.string().refine(isNetwork, 'expected an address or a network such as "10.0.0.0/8"'))
+    .default([])
+    .describe("whose headers say who the client is"),
+  trusted_headers: z
+    .array(z.enum(trustedHeaders))
+    .default(["forwarded", "x-forwarded-for"])
+    .describe("which of them; leave out those that these proxies do not write themselves"),
+  request_id: z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/, "expected the name of a header")
+    .optional()
+    .describe("header that carries an id of the request to the backend, such as X-Request-Id"),
   hosts: z
     .array(
       z.strictObject({
@@ -94,6 +123,10 @@ const siteSchema = z.strictObject({
         project: z.string().optional().describe("name of one of the projects, whose rules answer first"),
         forward: forwardSchema.optional().describe("where requests go that no rule answers; without it 404"),
         preserve_host: z.boolean().default(false).describe("send the client's Host instead of the backend's"),
+        forwarded_for_strategy: z
+          .enum(["auto", "none", "forwarded", "xforwarded"])
+          .default("xforwarded")
+          .describe("how the backend learns who the client is"),
       }),
     )
     .min(1),

@@ -1,6 +1,9 @@
 /** The proxy job in the request path: what no rule answered goes to a backend. */
-import type { Exchange } from "../http/exchange.ts";
+import type { ClientAddressResolver } from "../http/client-address.ts";
+import { type Exchange, headerValue } from "../http/exchange.ts";
+import { requestId } from "../http/request-id.ts";
 import type { Forward } from "./forward.ts";
+import type { Forwarding } from "./forwarded.ts";
 import { ProxiedRequest } from "./proxied-request.ts";
 import { formatRequestHead } from "./request-head.ts";
 
@@ -8,26 +11,47 @@ export interface ProxyHandlerOptions {
   readonly forward: Forward;
   /** What `Host` says to the backend; undefined: what the client said. */
   readonly host: string | undefined;
+  readonly clients: ClientAddressResolver;
+  readonly forwarding: Forwarding;
+  /** Name of this agent in `Via`. */
+  readonly name: string;
+  /** Header that carries an id of the request. */
+  readonly requestIdHeader: string | undefined;
 }
 
 export interface ProxyHandler {
   handle(exchange: Exchange, host: string): void;
 }
 
-const nothing: ReadonlySet<string> = new Set();
-
-export function createProxyHandler({ forward, host }: ProxyHandlerOptions): ProxyHandler {
+export function createProxyHandler(options: ProxyHandlerOptions): ProxyHandler {
+  const { forward, clients, forwarding, requestIdHeader } = options;
+  const via: Readonly<Record<Exchange["httpVersion"], string>> = {
+    "1.0": `Via: 1.0 ${options.name}\r\n`,
+    "1.1": `Via: 1.1 ${options.name}\r\n`,
+    "2.0": `Via: 2.0 ${options.name}\r\n`,
+  };
+  const idName = requestIdHeader?.toLowerCase();
   return {
-    handle(exchange, requestHost) {
+    handle(exchange, host) {
+      const own = { scheme: exchange.scheme, host };
+      const peer = exchange.peer ?? "";
+      const client = clients.resolve(peer, exchange.rawHeaders, own);
+      const { added, dropped } = forwarding.apply(exchange.rawHeaders, client, peer, own);
+      let lines = added + via[exchange.httpVersion];
+      let leftOut = dropped;
+      if (requestIdHeader !== undefined && idName !== undefined) {
+        lines += `${requestIdHeader}: ${requestId(headerValue(exchange, idName), client.trusted)}\r\n`;
+        leftOut = new Set([...dropped, idName]);
+      }
       const head = formatRequestHead(exchange, {
-        host,
+        host: options.host ?? (host === exchange.authority ? undefined : host),
         target: originForm(exchange.target),
-        added: "",
-        dropped: nothing,
+        added: lines,
+        dropped: leftOut,
       });
       if (head.bodyBytes > forward.limits.maxBodyBytes)
         return forward.answerError(exchange, 413, "body_too_large");
-      new ProxiedRequest(exchange, forward, head, `${exchange.peer ?? ""}${requestHost}`).start();
+      new ProxiedRequest(exchange, forward, head, client.ip).start();
     },
   };
 }
