@@ -104,6 +104,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       );
       made.on("checkContinue", (request, response) => onRequest(request, response, true));
       made.on("upgrade", onUpgrade);
+      made.on("connect", onConnect);
       made.maxRequestsPerSocket = maxRequestsPerConnection;
       made.maxConnections = maxConnections;
       made.on("clientError", onClientError);
@@ -163,6 +164,13 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     }
   }
 
+  /** No tunnel to just anywhere is made here (RFC 9110, 9.3.6). */
+  function onConnect(_: IncomingMessage, socket: Duplex): void {
+    counters.requests.value++;
+    counters.refused.syntax.value++;
+    endRefused(socket, "405 Method Not Allowed");
+  }
+
   function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     const [status, reason] = refusals[error.code ?? ""] ?? (["400 Bad Request", "syntax"] as const);
     if (error.code === "ECONNRESET" || !socket.writable) {
@@ -170,9 +178,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       return;
     }
     counters.refused[reason].value++;
-    const body = `${status.slice(4).toLowerCase()}\n`;
-    const head = `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close`;
-    socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`, () => socket.destroy());
+    endRefused(socket, status);
   }
 
   return part;
@@ -186,6 +192,14 @@ function shouldUpgradeCallback({ rawHeaders }: IncomingMessage): boolean {
     if (name === "upgrade" && /^\s*h2c\b/i.test(rawHeaders[index + 1] ?? "")) return false;
   }
   return true;
+}
+
+/** Answers without an exchange, and closes the connection. */
+function endRefused(socket: Duplex, status: string): void {
+  const body = `${status.slice(4).toLowerCase()}\n`;
+  const head = `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close`;
+  socket.on("error", () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`, () => socket.destroy());
 }
 
 const refusals: Readonly<Record<string, readonly [string, RefusalReason]>> = {

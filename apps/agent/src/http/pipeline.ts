@@ -22,19 +22,29 @@ export function createPipeline(hosts: HostTable<HostHandlers>): ExchangeHandler 
       const parsed = requestUri(exchange.target);
       const host = parsed?.host ?? exchange.authority;
       const handlers = hosts.find(host);
-      if (parsed === undefined || (parsed.host !== undefined && !isHost(parsed.host))) {
-        if (exchange.target !== "*" || handlers?.proxy === undefined) answerUnusable(exchange);
-        else handlers.proxy.handle(exchange, host);
-      } else if (handlers?.rules?.handle(exchange, host, parsed.uri) !== true) {
-        if (handlers?.proxy === undefined) answerText(exchange, 404, "not found\n");
-        else handlers.proxy.handle(exchange, host);
-      }
+      const isUsable = parsed !== undefined && (parsed.host === undefined || isHost(parsed.host));
+      if (isUsable && handlers?.rules?.handle(exchange, host, parsed.uri) === true) return;
+      if (handlers?.proxy !== undefined && isForwardable(exchange, parsed?.host)) handlers.proxy.handle(exchange, host);
+      else if (isUsable && handlers?.proxy === undefined) answerText(exchange, 404, "not found\n");
+      else answerUnusable(exchange);
     },
   };
 }
 
-/** `OPTIONS *` asks about the server, not about any page. */
+/** Backends get every path, also one that no rule could answer; and URLs whose host every server reads the same way. */
+function isForwardable(exchange: Exchange, host: string | undefined): boolean {
+  const { target } = exchange;
+  if (target.startsWith("/") || isServer(exchange)) return true;
+  // A user before the host is how one host is made to look like another (RFC 9110, 4.2.4).
+  return host !== undefined && isHost(host) && !/^[^/]*\/\/[^/?]*@/.test(target);
+}
+
+/** `OPTIONS *` asks about the server, not about any page (RFC 9112, 3.2.4). */
+function isServer({ method, target }: Exchange): boolean {
+  return target === "*" && method === "OPTIONS";
+}
+
 function answerUnusable(exchange: Exchange): void {
-  if (exchange.target === "*" && exchange.method === "OPTIONS") exchange.answer(200, [], "");
+  if (isServer(exchange)) exchange.answer(200, [], "");
   else answerText(exchange, 400, "the request target is neither a path nor a URL\n");
 }

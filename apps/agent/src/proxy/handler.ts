@@ -45,7 +45,7 @@ export function createProxyHandler(options: ProxyHandlerOptions): ProxyHandler {
       }
       const head = formatRequestHead(exchange, {
         host: options.host ?? (host === exchange.authority ? undefined : host),
-        target: originForm(exchange.target),
+        target: originForm(exchange),
         added: lines,
         dropped: leftOut,
       });
@@ -56,12 +56,12 @@ export function createProxyHandler(options: ProxyHandlerOptions): ProxyHandler {
   };
 }
 
-/** The target as an origin server is asked: what follows the authority of an absolute one, else as it is. */
-function originForm(target: string): string {
+/** The target as an origin server is asked: what follows the authority of an absolute one, else as it is (RFC 9112, 3.2). */
+function originForm({ target, method }: Exchange): string {
   if (target.startsWith("/") || target === "*") return target;
   const authority = target.indexOf("://") + 3;
   const path = target.slice(authority).search(/[/?]/);
-  if (path === -1) return "/";
+  if (path === -1) return method === "OPTIONS" ? "*" : "/";
   const rest = target.slice(authority + path);
   return rest.startsWith("/") ? rest : `/${rest}`;
 }

@@ -1,0 +1,137 @@
+/** Runs cases of exact bytes: what a client sends, what reaches the backend, what it answers, what the client sees. */
+import { connect } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { answerWith, type RawConnection, type RawScript, startRawBackend } from "@posthouse/testkit/raw-backend";
+import { exchangeBytes } from "@posthouse/testkit/raw-http";
+import { until } from "@posthouse/testkit/until";
+import { expect } from "vitest";
+import { type ProxyConfig, startProxy } from "../harness.ts";
+import { head, ok } from "./bytes.ts";
+
+/** What a client does: sends bytes, or waits until something was seen by it or reached the backend. */
+export type Step = string | { readonly seen: string } | { readonly reached: string } | { readonly end: true };
+
+export interface WireCase {
+  readonly name: string;
+  /** The section that the case is about. */
+  readonly rfc: string;
+  readonly send: string | readonly Step[];
+  /** All bytes that reach the backend; a list: by connection. Empty: none. */
+  readonly reaches: string | readonly string[];
+  /** What the backend answers to each whole request. */
+  readonly answer?: string | RawScript;
+  /** All bytes that the client sees, without the Date that the proxy adds. */
+  readonly sees: string;
+  /** The connection is open afterwards; else the proxy has closed it. */
+  readonly open?: true;
+  /** The proxy resets the connection, so that nobody takes what was seen for the whole. */
+  readonly reset?: true;
+}
+
+export interface WireBench extends AsyncDisposable {
+  readonly port: number;
+  run(wireCase: WireCase): Promise<void>;
+}
+
+const deadlineMs = 10_000;
+const dateLine = /^Date: [A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT\r\n/gm;
+
+/** One agent and one backend for many cases. Unless `config` says else, headers pass as they are, plus `Via`. */
+export async function startWireBench(config: Partial<ProxyConfig> = {}): Promise<WireBench> {
+  let script: RawScript = answerWith(ok);
+  const backend = await startRawBackend((connection, index) => script(connection, index));
+  const { forward, host, ...rest } = config;
+  const proxy = await startProxy({
+    forward: { upstreams: [`http://127.0.0.1:${backend.port}`], connections: { idle: 0 }, ...(forward as object) },
+    host: { preserve_host: true, forwarded_for_strategy: "none", ...host },
+    ...rest,
+  });
+
+  const isOurs = ({ received }: RawConnection): boolean => !received.startsWith("GET /sentinel ");
+
+  /** What was under way when it is sent has arrived when it is answered. */
+  async function sendSentinel(): Promise<void> {
+    script = answerWith(ok);
+    await exchangeBytes(proxy.port, head("GET /sentinel HTTP/1.1", "Host: a", "Connection: close"), { deadlineMs });
+  }
+
+  return {
+    port: proxy.port,
+    async run(wireCase) {
+      const { answer = ok } = wireCase;
+      script = typeof answer === "string" ? answerWith(answer) : answer;
+      const before = backend.connections.length;
+      const arrived = (): string[] =>
+        backend.connections
+          .slice(before)
+          .filter(isOurs)
+          .map(({ received }) => received);
+      const client = startClient(proxy.port);
+      try {
+        for (const step of typeof wireCase.send === "string" ? [wireCase.send] : wireCase.send) {
+          if (typeof step === "string") client.send(step);
+          else if ("end" in step) client.end();
+          else if ("seen" in step) await until(step.seen, async () => client.seen().includes(step.seen), deadlineMs);
+          else await until(step.reached, async () => arrived().join("").includes(step.reached), deadlineMs);
+        }
+        const expected = wireCase.sees;
+        await until(
+          `${wireCase.name}: ${JSON.stringify(expected)} instead of ${JSON.stringify(client.seen())}`,
+          async () => client.closed() || (wireCase.open === true && normalised(client.seen()).length >= expected.length),
+          deadlineMs,
+        ).catch(() => {});
+        await sendSentinel();
+        expect(normalised(client.seen())).toBe(expected);
+        expect({ closed: client.closed(), reset: client.reset() }).toEqual({
+          closed: wireCase.open !== true,
+          reset: wireCase.reset === true,
+        });
+        if (typeof wireCase.reaches === "string") expect(arrived().join("")).toBe(wireCase.reaches);
+        else expect(arrived()).toEqual(wireCase.reaches);
+      } finally {
+        client.destroy();
+        for (const { socket } of backend.connections.slice(before)) socket.destroy();
+        await sleep(0);
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      await proxy[Symbol.asyncDispose]();
+      await backend[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const normalised = (text: string): string => text.replace(dateLine, "");
+
+interface Client {
+  send(bytes: string): void;
+  end(): void;
+  seen(): string;
+  closed(): boolean;
+  reset(): boolean;
+  destroy(): void;
+}
+
+function startClient(port: number): Client {
+  let seen = "";
+  let closed = false;
+  let reset = false;
+  const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+  socket.on("data", (chunk) => {
+    seen += chunk.toString("latin1");
+  });
+  socket.on("error", () => {
+    reset = true;
+  });
+  socket.on("close", () => {
+    closed = true;
+  });
+  return {
+    send: (bytes) => void (closed || socket.write(Buffer.from(bytes, "latin1"))),
+    end: () => void socket.end(),
+    seen: () => seen,
+    closed: () => closed,
+    reset: () => reset,
+    destroy: () => void socket.destroy(),
+  };
+}
