@@ -11,7 +11,9 @@ import type { Metrics, Tally } from "../core/metrics.ts";
 import { answerText, type ExchangeHandler } from "./exchange.ts";
 import { Node1Exchange } from "./node1-exchange.ts";
 import { UpgradeExchange } from "./node1-upgrade.ts";
-import { readRequest } from "./node1-request.ts";
+import { createPipelines } from "./node1-pipelines.ts";
+import { endBroken, endRefused, parserRefusal, pendingResponse, type RefusalReason } from "./node1-refusals.ts";
+import { type RequestFacts, readRequest } from "./node1-request.ts";
 
 export interface HttpServer extends Part {
   /** Replaced in one assignment when the configuration changes. */
@@ -35,8 +37,6 @@ export interface HttpCounters {
   readonly refused: Readonly<Record<RefusalReason, Tally>>;
   readonly failed: Tally;
 }
-
-type RefusalReason = "host" | "syntax" | "too_large" | "timeout" | "connections";
 
 const limits = {
   maxHeaderSize: 16 * 1024,
@@ -89,6 +89,9 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   let server: Server | undefined;
   let address: ListenAddress | undefined;
   let draining = false;
+  const pipelines = createPipelines();
+  /** Connections whose bytes make no sense any more. */
+  const broken = new WeakSet<Duplex>();
 
   const part: HttpServer = {
     name,
@@ -131,6 +134,20 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   function onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue = false): void {
     counters.requests.value++;
     const facts = readRequest(request);
+    // What was pipelined waits for its turn: only safe requests may run side by side (RFC 9112, 9.3.2).
+    if (response.socket === null) pipelines.wait(request, response, () => serve(request, response, facts, expectsContinue));
+    // The parser looks at the Transfer-Encoding once more after it has announced the request.
+    else if (facts.body === "chunked") process.nextTick(serve, request, response, facts, expectsContinue);
+    else serve(request, response, facts, expectsContinue);
+  }
+
+  function serve(
+    request: IncomingMessage,
+    response: ServerResponse,
+    facts: RequestFacts,
+    expectsContinue: boolean,
+  ): void {
+    if (broken.has(request.socket) && !request.complete) return;
     const exchange = new Node1Exchange(request, response, facts, { close: draining, expectsContinue });
     try {
       if (facts.refusal === undefined) part.handler.handle(exchange);
@@ -172,37 +189,31 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   }
 
   function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
-    const [status, reason] = refusals[error.code ?? ""] ?? (["400 Bad Request", "syntax"] as const);
+    const [status, reason] = parserRefusal(error.code);
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
       return;
     }
+    if (broken.has(socket)) return;
+    broken.add(socket);
     counters.refused[reason].value++;
-    endRefused(socket, status);
+    endBroken(socket, status);
   }
 
   return part;
 }
 
-/** An upgrade with a body, or to HTTP/2 in clear text, is answered as the plain request that it also is. */
-function shouldUpgradeCallback({ rawHeaders }: IncomingMessage): boolean {
+/**
+ * Whether a request may leave HTTP. Not with a body, in HTTP/1.0 (RFC 9110, 7.8), or before the answers that were asked
+ * for earlier; HTTP/2 in clear text is not spoken. Otherwise it is answered as the plain request that it also is.
+ */
+function shouldUpgradeCallback(request: IncomingMessage): boolean {
+  const { rawHeaders, httpVersionMinor, socket } = request;
+  if (httpVersionMinor === 0 || pendingResponse(socket) !== undefined) return false;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]?.toLowerCase();
     if (name === "content-length" || name === "transfer-encoding") return false;
-    if (name === "upgrade" && /^\s*h2c\b/i.test(rawHeaders[index + 1] ?? "")) return false;
+    if (name === "upgrade" && /(?:^|,)\s*h2c?\s*(?:,|$)/i.test(rawHeaders[index + 1] ?? "")) return false;
   }
   return true;
 }
-
-/** Answers without an exchange, and closes the connection. */
-function endRefused(socket: Duplex, status: string): void {
-  const body = `${status.slice(4).toLowerCase()}\n`;
-  const head = `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close`;
-  socket.on("error", () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`, () => socket.destroy());
-}
-
-const refusals: Readonly<Record<string, readonly [string, RefusalReason]>> = {
-  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "too_large"],
-  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "timeout"],
-};

@@ -14,7 +14,7 @@ import type { PooledCall } from "./backend/pool.ts";
 import type { ResponseHead } from "./backend/response-head.ts";
 import type { Timed } from "./deadlines.ts";
 import type { Forward } from "./forward.ts";
-import type { RequestHead } from "./request-head.ts";
+import { formatTrailers, type RequestHead } from "./request-head.ts";
 import type { Upstream } from "./upstream.ts";
 
 const repeatable = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
@@ -216,7 +216,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     this.#bodyEnded = true;
     const connection = this.#connection;
     if (this.#over || connection === undefined) return;
-    if (this.#head.body === "chunked") connection.sendBody(`0\r\n${trailerLines(this.#exchange.trailers)}\r\n`);
+    if (this.#head.body === "chunked") connection.sendBody(`0\r\n${formatTrailers(this.#exchange.trailers)}\r\n`);
     this.#wait(this.#begun ? this.#forward.limits.idleMs : this.#forward.limits.firstByteMs);
     connection.requestEnded();
   }
@@ -289,10 +289,4 @@ const reasons: Readonly<Record<string, FailureReason>> = {
 
 function reasonOf(error: Error): FailureReason {
   return reasons["code" in error ? String(error.code) : ""] ?? "closed";
-}
-
-function trailerLines(trailers: readonly string[]): string {
-  let text = "";
-  for (let index = 0; index < trailers.length; index += 2) text += `${trailers[index]}: ${trailers[index + 1]}\r\n`;
-  return text;
 }

@@ -1,4 +1,4 @@
-import { connectionTokens } from "./backend/response-head.ts";
+import { connectionTokens, forbiddenTrailers } from "./backend/response-head.ts";
 import type { Exchange } from "../http/exchange.ts";
 
 /** What of a request's headers goes to the backend, and what framing its body has. */
@@ -22,7 +22,16 @@ const hopByHop = new Set([
   "upgrade",
 ]);
 /** What a client's Connection header cannot take away. */
-const protectedNames = new Set(["host", "content-length", "forwarded", "via", "expect", "authorization", "cookie"]);
+const protectedNames = new Set([
+  "host",
+  "content-length",
+  "forwarded",
+  "x-real-ip",
+  "via",
+  "expect",
+  "authorization",
+  "cookie",
+]);
 
 export interface RequestHeadOptions {
   readonly target: string;
@@ -56,8 +65,9 @@ export function formatRequestHead(exchange: Exchange, options: RequestHeadOption
     } else if (lower === "content-length") {
       bodyBytes = Number(value);
       if (bodyBytes > 0) body = "length";
+      value = String(bodyBytes);
     } else if (lower === "transfer-encoding") body = "chunked";
-    else if (lower === "te") wantsTrailers = /(?:^|,)\s*trailers\s*(?:,|$)/i.test(value);
+    else if (lower === "te") wantsTrailers ||= /(?:^|,)\s*trailers\s*(?:,|$)/i.test(value);
     if (hopByHop.has(lower) || options.dropped.has(lower) || named?.includes(lower) === true) continue;
     text += `${name}: ${value}\r\n`;
   }
@@ -66,6 +76,21 @@ export function formatRequestHead(exchange: Exchange, options: RequestHeadOption
   if (upgrade !== undefined) text += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`;
   else if (wantsTrailers) text += "TE: trailers\r\nConnection: TE\r\n";
   return { text: `${text}${options.added}\r\n`, body, bodyBytes };
+}
+
+/**
+ * The lines of a request's trailers. What frames, routes, authenticates or says who asks belongs in the head, where it
+ * was judged (RFC 9110, 6.5.1).
+ */
+export function formatTrailers(trailers: readonly string[]): string {
+  let text = "";
+  for (let index = 0; index < trailers.length; index += 2) {
+    const name = trailers[index] ?? "";
+    const lower = name.toLowerCase().replaceAll("_", "-");
+    if (forbiddenTrailers.has(lower) || hopByHop.has(lower) || isProtected(lower)) continue;
+    text += `${name}: ${trailers[index + 1]}\r\n`;
+  }
+  return text;
 }
 
 function namedByConnection(rawHeaders: readonly string[]): readonly string[] | undefined {

@@ -81,13 +81,12 @@ export async function startWireBench(config: Partial<ProxyConfig> = {}): Promise
           deadlineMs,
         ).catch(() => {});
         await sendSentinel();
-        expect(normalised(client.seen())).toBe(expected);
+        expectBytes(normalised(client.seen()), expected);
         expect({ closed: client.closed(), reset: client.reset() }).toEqual({
           closed: wireCase.open !== true,
           reset: wireCase.reset === true,
         });
-        if (typeof wireCase.reaches === "string") expect(arrived().join("")).toBe(wireCase.reaches);
-        else expect(arrived()).toEqual(wireCase.reaches);
+        expectBytes(typeof wireCase.reaches === "string" ? arrived().join("") : arrived(), wireCase.reaches);
       } finally {
         client.destroy();
         for (const { socket } of backend.connections.slice(before)) socket.destroy();
@@ -99,6 +98,11 @@ export async function startWireBench(config: Partial<ProxyConfig> = {}): Promise
       await backend[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Prints both with their line ends when they differ. */
+function expectBytes(actual: string | readonly string[], expected: string | readonly string[]): void {
+  expect(actual, `${JSON.stringify(actual)}\ninstead of\n${JSON.stringify(expected)}`).toEqual(expected);
 }
 
 const normalised = (text: string): string => text.replace(dateLine, "");

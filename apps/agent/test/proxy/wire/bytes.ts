@@ -17,7 +17,7 @@ export const closing = (...lines: readonly string[]): string => head(...lines, "
 
 /** An answer to a client whose connection goes on. */
 export const keeping = (...lines: readonly string[]): string =>
-  head(...lines, "Connection: keep-alive", "Keep-Alive: timeout=65");
+  head(...lines, "Connection: keep-alive", "Keep-Alive: timeout=65, max=100000");
 
 export const okClosing: string = `${closing("HTTP/1.1 200 OK", "Content-Length: 2")}ok`;
 export const okKeeping: string = `${keeping("HTTP/1.1 200 OK", "Content-Length: 2")}ok`;
