@@ -8,3 +8,12 @@ export function headerLines(rawHeaders: readonly string[], name: string): string
   }
   return lines;
 }
+
+/** Whether Content-Length says where the body ends. */
+export function hasLength(headers: readonly string[]): boolean {
+  for (let index = 0; index < headers.length; index += 2) {
+    const name = headers[index];
+    if (name?.length === 14 && name.toLowerCase() === "content-length") return true;
+  }
+  return false;
+}

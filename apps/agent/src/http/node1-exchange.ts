@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex, Readable } from "node:stream";
+import { resetSocket } from "./node1-reset.ts";
 import type { Exchange, ExchangeListener } from "./exchange.ts";
+import { hasLength } from "./header-lines.ts";
 import type { RequestFacts } from "./node1-request.ts";
 
 const maxUnreadBodyBytes = 1024 * 1024;
@@ -20,6 +22,8 @@ export class Node1Exchange implements Exchange {
   readonly #response: ServerResponse;
   readonly #facts: RequestFacts;
   #continued = false;
+  /** Nothing but the end of the connection says where the answer ends. */
+  #endsWithConnection = false;
 
   constructor(
     request: IncomingMessage,
@@ -86,8 +90,10 @@ export class Node1Exchange implements Exchange {
       this.#response.writeContinue();
       return;
     }
-    const response = this.#response as ServerResponse & { writeInformation?: (status: number, headers: object) => void };
-    response.writeInformation?.(status, Object.fromEntries(grouped(headers)));
+    const response = this.#response as ServerResponse & {
+      writeInformation?: (status: number, headers: readonly string[]) => void;
+    };
+    response.writeInformation?.(status, headers);
   }
 
   send(status: number, reason: string, headers: string[], body: Buffer): void {
@@ -103,6 +109,7 @@ export class Node1Exchange implements Exchange {
   }
 
   begin(status: number, reason: string, headers: string[]): void {
+    this.#endsWithConnection = this.httpVersion === "1.0" && !hasLength(headers);
     this.#noteClose(headers);
     this.#response.writeHead(status, reason, headers);
   }
@@ -118,6 +125,7 @@ export class Node1Exchange implements Exchange {
   }
 
   abort(): void {
+    if (this.#endsWithConnection) resetSocket(this.#request.socket);
     this.#response.destroy();
   }
 
@@ -160,10 +168,4 @@ function pairs(flat: readonly string[]): [string, string][] {
   const list: [string, string][] = [];
   for (let index = 0; index < flat.length; index += 2) list.push([flat[index] ?? "", flat[index + 1] ?? ""]);
   return list;
-}
-
-function grouped(flat: readonly string[]): Map<string, string[]> {
-  const byName = new Map<string, string[]>();
-  for (const [name, value] of pairs(flat)) byName.set(name, [...(byName.get(name) ?? []), value]);
-  return byName;
 }

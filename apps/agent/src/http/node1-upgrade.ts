@@ -1,7 +1,9 @@
-import type { IncomingMessage } from "node:http";
+import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Exchange, ExchangeListener } from "./exchange.ts";
+import { hasLength } from "./header-lines.ts";
+import { resetSocket } from "./node1-reset.ts";
 import type { RequestFacts } from "./node1-request.ts";
 
 const silentMs = 60_000;
@@ -24,6 +26,7 @@ export class UpgradeExchange implements Exchange {
   readonly #socket: Socket;
   readonly #rest: Buffer;
   #answered = false;
+  #endsWithConnection = false;
 
   constructor(request: IncomingMessage, socket: Socket, rest: Buffer, facts: RequestFacts) {
     this.method = request.method ?? "GET";
@@ -46,7 +49,7 @@ export class UpgradeExchange implements Exchange {
 
   answer(status: number, headers: string[], body: string): void {
     const length = Buffer.byteLength(body);
-    this.#writeHead(status, "", [...headers, "Content-Length", String(length)]);
+    this.#writeHead(status, STATUS_CODES[status] ?? "", [...headers, "Content-Length", String(length)]);
     this.#socket.end(this.method === "HEAD" ? "" : body);
   }
 
@@ -64,6 +67,7 @@ export class UpgradeExchange implements Exchange {
   }
 
   begin(status: number, reason: string, headers: string[]): void {
+    this.#endsWithConnection = !hasLength(headers);
     this.#writeHead(status, reason, headers);
   }
 
@@ -76,7 +80,8 @@ export class UpgradeExchange implements Exchange {
   }
 
   abort(): void {
-    this.#socket.destroy();
+    if (this.#endsWithConnection) resetSocket(this.#socket);
+    else this.#socket.destroy();
   }
 
   switchProtocols(headers: readonly string[]): Duplex {

@@ -96,11 +96,15 @@ export function parseResponseHead(text: string, requestMethod: string): Response
     throw garbage("both Content-Length and Transfer-Encoding");
   const framing = framingOf(code, requestMethod, transferEncoding, lengthText);
   const tokens = connection === undefined ? noTokens : connectionTokens(connection);
-  const persistent = status[1] === "1" ? !tokens.includes("close") : tokens.includes("keep-alive");
+  // Chunks in HTTP/1.0 are faulty framing, after which nothing more is believed (RFC 9112, 6.1).
+  const persistent =
+    status[1] === "1"
+      ? !tokens.includes("close")
+      : tokens.includes("keep-alive") && transferEncoding === undefined;
   return {
     status: code,
     reason: status[3] ?? "",
-    headers: withoutNamed(headers, tokens),
+    headers: endToEnd(headers, tokens, code),
     framing,
     keepAlive: persistent && framing.kind !== "close",
     upgrade: code === 101 ? upgrade : undefined,
@@ -118,9 +122,12 @@ export function connectionTokens(value: string): string[] {
     .filter((token) => token !== "");
 }
 
-/** Drops the headers that Connection names; never those that frame a message or say who it is for. */
-function withoutNamed(headers: string[], tokens: readonly string[]): string[] {
-  const named = tokens.filter((token) => token !== "close" && token !== "keep-alive" && token !== "upgrade" && token !== "content-length");
+const noNames: ReadonlySet<string> = new Set(["close", "keep-alive", "upgrade", "content-length"]);
+
+/** Without what Connection names, which cannot be the length; with 1xx and 204 there is none (RFC 9110, 8.6). */
+function endToEnd(headers: string[], tokens: readonly string[], status: number): string[] {
+  const named = tokens.length === 0 ? [] : tokens.filter((token) => !noNames.has(token));
+  if (status < 200 || status === 204) named.push("content-length");
   if (named.length === 0) return headers;
   const kept: string[] = [];
   for (let index = 0; index < headers.length; index += 2) {

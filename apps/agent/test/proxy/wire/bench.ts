@@ -8,8 +8,13 @@ import { expect } from "vitest";
 import { type ProxyConfig, startProxy } from "../harness.ts";
 import { head, ok } from "./bytes.ts";
 
-/** What a client does: sends bytes, or waits until something was seen by it or reached the backend. */
-export type Step = string | { readonly seen: string } | { readonly reached: string } | { readonly end: true };
+/** What happens: the client sends bytes or its end, something was seen by it or reached the backend, which answers. */
+export type Step =
+  | string
+  | { readonly end: true }
+  | { readonly seen: string }
+  | { readonly reached: string }
+  | { readonly answered: string };
 
 export interface WireCase {
   readonly name: string;
@@ -47,7 +52,7 @@ export async function startWireBench(config: Partial<ProxyConfig> = {}): Promise
     ...rest,
   });
 
-  const isOurs = ({ received }: RawConnection): boolean => !received.startsWith("GET /sentinel ");
+  const withoutSentinel = ({ received }: RawConnection): string => received.replace(/GET \/sentinel [^]*?\r\n\r\n/, "");
 
   /** What was under way when it is sent has arrived when it is answered. */
   async function sendSentinel(): Promise<void> {
@@ -64,13 +69,14 @@ export async function startWireBench(config: Partial<ProxyConfig> = {}): Promise
       const arrived = (): string[] =>
         backend.connections
           .slice(before)
-          .filter(isOurs)
-          .map(({ received }) => received);
+          .map(withoutSentinel)
+          .filter((received) => received !== "");
       const client = startClient(proxy.port);
       try {
         for (const step of typeof wireCase.send === "string" ? [wireCase.send] : wireCase.send) {
           if (typeof step === "string") client.send(step);
           else if ("end" in step) client.end();
+          else if ("answered" in step) backend.connections.at(-1)?.socket.write(Buffer.from(step.answered, "latin1"));
           else if ("seen" in step) await until(step.seen, async () => client.seen().includes(step.seen), deadlineMs);
           else await until(step.reached, async () => arrived().join("").includes(step.reached), deadlineMs);
         }
