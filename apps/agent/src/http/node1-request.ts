@@ -7,6 +7,8 @@ export interface RequestFacts {
   readonly body: "none" | "length" | "chunked";
   /** Of `length`. */
   readonly bodyBytes: number;
+  /** It asks for another protocol, beside what it asks as a plain request. */
+  readonly upgrades: boolean;
   /** Why the request is refused; its connection is closed. */
   readonly refusal: string | undefined;
 }
@@ -22,6 +24,7 @@ export function readRequest(request: IncomingMessage): RequestFacts {
   let hosts = 0;
   let body: RequestFacts["body"] = "none";
   let bodyBytes = 0;
+  let upgrades = false;
   let refusal: string | undefined;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? "";
@@ -35,10 +38,10 @@ export function readRequest(request: IncomingMessage): RequestFacts {
       if (body === "chunked" || httpVersionMinor === 0 || rawHeaders[index + 1]?.toLowerCase() !== "chunked")
         refusal = "the Transfer-Encoding is not supported";
       body = "chunked";
-    }
+    } else if (name.length === 7 && name.toLowerCase() === "upgrade") upgrades = true;
   }
   if (httpVersionMajor !== 1 || httpVersionMinor > 1) refusal = "the HTTP version is not spoken here";
   else if (hosts === 0 ? httpVersionMinor === 1 : hosts > 1 || !isHost(authority))
     refusal = "a request needs exactly one Host header that names a host";
-  return { authority, body, bodyBytes, refusal };
+  return { authority, body, bodyBytes, upgrades, refusal };
 }

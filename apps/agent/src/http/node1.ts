@@ -106,6 +106,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
         onRequest,
       );
       made.on("checkContinue", (request, response) => onRequest(request, response, true));
+      made.on("checkExpectation", onExpectation);
       made.on("upgrade", onUpgrade);
       made.on("connect", onConnect);
       made.maxRequestsPerSocket = maxRequestsPerConnection;
@@ -148,7 +149,9 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     expectsContinue: boolean,
   ): void {
     if (broken.has(request.socket) && !request.complete) return;
-    const exchange = new Node1Exchange(request, response, facts, { close: draining, expectsContinue });
+    // Node drops what is pipelined behind a request that could have left HTTP, so nothing may follow it.
+    const close = draining || facts.upgrades;
+    const exchange = new Node1Exchange(request, response, facts, { close, expectsContinue });
     try {
       if (facts.refusal === undefined) part.handler.handle(exchange);
       else refuse(exchange, facts.refusal);
@@ -158,6 +161,15 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       if (exchange.answered) response.destroy();
       else answerText(exchange, 500, "internal error\n");
     }
+  }
+
+  /** Something else than 100 is expected, which nobody here can do (RFC 9110, 10.1.1). */
+  function onExpectation(request: IncomingMessage, response: ServerResponse): void {
+    counters.requests.value++;
+    counters.refused.syntax.value++;
+    const facts = readRequest(request);
+    const exchange = new Node1Exchange(request, response, facts, { close: true, expectsContinue: true });
+    answerText(exchange, 417, "expectation failed\n");
   }
 
   function refuse(exchange: Node1Exchange, reason: string): void {

@@ -11,7 +11,7 @@ import type { Readable } from "node:stream";
 import type { Exchange, ExchangeListener } from "../http/exchange.ts";
 import type { BackendConnection } from "./backend/connection.ts";
 import type { PooledCall } from "./backend/pool.ts";
-import type { ResponseHead } from "./backend/response-head.ts";
+import { connectionTokens, type ResponseHead } from "./backend/response-head.ts";
 import type { Timed } from "./deadlines.ts";
 import type { Forward } from "./forward.ts";
 import { formatTrailers, type RequestHead } from "./request-head.ts";
@@ -123,15 +123,17 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
 
   onUpgrade(head: ResponseHead, socket: Socket, rest: Buffer): void {
     this.#connection = undefined;
-    if (this.#exchange.upgrade === undefined || this.#over) {
+    const protocol = agreedProtocol(this.#exchange.upgrade, head.upgrade);
+    if (this.#over || protocol === undefined) {
       socket.destroy();
-      if (!this.#over) this.#giveUp(502, "garbage");
-      return;
+      if (this.#over) return;
+      this.#forward.count.failed("garbage", this.#upstream);
+      return this.#giveUp(502, "garbage");
     }
     this.#answered(head);
     this.#over = true;
     this.#forward.deadlines.remove(this);
-    const headers = [...head.headers, "Connection", "Upgrade", "Upgrade", head.upgrade ?? this.#exchange.upgrade];
+    const headers = [...head.headers, "Connection", "Upgrade", "Upgrade", protocol];
     const client = this.#exchange.switchProtocols(headers);
     if (rest.length > 0) socket.unshift(rest);
     this.#forward.tunnel(client, socket);
@@ -289,4 +291,12 @@ const reasons: Readonly<Record<string, FailureReason>> = {
 
 function reasonOf(error: Error): FailureReason {
   return reasons["code" in error ? String(error.code) : ""] ?? "closed";
+}
+
+/** What a backend switches to, if that was asked for (RFC 9110, 7.8). */
+function agreedProtocol(asked: string | undefined, switched: string | undefined): string | undefined {
+  if (asked === undefined || switched === undefined) return undefined;
+  const offers = connectionTokens(asked);
+  const chosen = connectionTokens(switched);
+  return chosen.length > 0 && chosen.every((protocol) => offers.includes(protocol)) ? switched : undefined;
 }

@@ -68,6 +68,8 @@ export function formatRequestHead(exchange: Exchange, options: RequestHeadOption
       value = String(bodyBytes);
     } else if (lower === "transfer-encoding") body = "chunked";
     else if (lower === "te") wantsTrailers ||= /(?:^|,)\s*trailers\s*(?:,|$)/i.test(value);
+    // From an old client it means nothing (RFC 9110, 10.1.1).
+    if (lower === "expect" && exchange.httpVersion === "1.0") continue;
     if (hopByHop.has(lower) || options.dropped.has(lower) || named?.includes(lower) === true) continue;
     text += `${name}: ${value}\r\n`;
   }
