@@ -118,6 +118,34 @@ export async function startNginx(options: NginxOptions): Promise<Nginx> {
   }
 }
 
+export interface HaproxyOptions {
+  /** Path of the program, from `needPackage("haproxy", "haproxy")`. */
+  readonly path: string;
+  /** The configuration, given the port to listen on (of 127.0.0.1). */
+  config(port: number): string;
+  readonly core?: number | undefined;
+}
+
+/** Starts an HAProxy of our own: one process in the foreground, its own configuration and port. */
+export async function startHaproxy(options: HaproxyOptions): Promise<PeerProcess & { readonly port: number }> {
+  const folder = await mkdtemp(join(tmpdir(), "posthouse-haproxy-"));
+  try {
+    const port = await freePort();
+    const file = join(folder, "haproxy.cfg");
+    await writeFile(file, options.config(port));
+    const peer = await startPeer({ command: options.path, args: ["-db", "-f", file], port, core: options.core });
+    const stop = async (): Promise<number> => {
+      const code = await peer.stop();
+      await rm(folder, { recursive: true, force: true });
+      return code;
+    };
+    return { ...peer, port, stop, [Symbol.asyncDispose]: async () => void (await stop()) };
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
 function mainConfig(folder: string, http: string): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(
     (kind) => `${kind}_temp_path ${folder}/${kind};`,
