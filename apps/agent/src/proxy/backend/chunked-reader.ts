@@ -12,7 +12,10 @@ export interface ChunkedReader {
 
 type Place = "size" | "data" | "data end" | "trailers" | "done";
 
-const sizeLine = /^([0-9A-Fa-f]{1,13})[\t ]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
+const token = "[!#$%&'*+\\-.^_`|~0-9A-Za-z]+";
+const quoted = '"(?:[\\t !#-\\[\\]-~\\x80-\\xff]|\\\\[\\t -~\\x80-\\xff])*"';
+/** Extensions are read to be sure where they end, and dropped. */
+const sizeLine: RegExp = new RegExp(`^([0-9A-Fa-f]{1,13})(?:;${token}(?:=(?:${token}|${quoted}))?)*$`);
 const maxSizeLine = 4096;
 const [cr, lf] = [13, 10];
 

@@ -60,6 +60,7 @@ export function parseResponseHead(text: string, requestMethod: string): Response
   const status = statusLine.exec(text.slice(0, lineEnd));
   if (status === null) throw garbage("the status line is not one of HTTP/1");
   const code = Number(status[2]);
+  if (code < 200 && status[1] === "0") throw garbage("an informational answer in HTTP/1.0");
   const headers: string[] = [];
   let lengthText: string | undefined;
   let transferEncoding: string | undefined;
