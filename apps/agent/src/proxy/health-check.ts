@@ -49,6 +49,7 @@ export function createHealthCheck(options: HealthCheckOptions): Part {
 
 /** One question. Always on a connection of its own: whether one can be made is part of the answer. */
 class Probe implements PooledCall {
+  readonly isRepeatable = true;
   readonly method = "GET";
   readonly #options: HealthCheckOptions;
   readonly #upstream: Upstream;

@@ -172,6 +172,10 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     this.#giveUp(reason === "timed_out" ? 504 : reason === "busy" ? 503 : 502, reason);
   }
 
+  get isRepeatable(): boolean {
+    return this.#exchange.body === undefined && repeatable.has(this.method);
+  }
+
   #mayRepeat(wasSent: boolean): boolean {
     return !wasSent || repeatable.has(this.method);
   }

@@ -93,7 +93,7 @@ function endToEnd(flat: readonly string[], left: readonly string[]): string[] {
 
 /** What Node's client makes of the bytes on a real connection. */
 class Oracle {
-  #bytes = Buffer.alloc(0);
+  #bytes: Buffer = Buffer.alloc(0);
   #port = 0;
   readonly #sockets = new Set<Socket>();
   readonly #server = createServer((socket) => {

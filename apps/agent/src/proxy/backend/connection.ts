@@ -59,8 +59,9 @@ export class BackendConnection {
   #isUpgraded = false;
   /** Requests begun on it. */
   uses = 0;
-  /** When it became idle, by the clock of the pool. */
+  /** Since when and until when it may be idle, by the clock of the pool. */
   idleSince = 0;
+  idleUntil = 0;
 
   constructor(
     address: BackendAddress,
@@ -76,6 +77,11 @@ export class BackendConnection {
 
   get isConnected(): boolean {
     return this.#connected;
+  }
+
+  /** For how long the backend lets it be idle, if it said so. */
+  get keepAliveMs(): number | undefined {
+    return this.#parser.keepAliveMs;
   }
 
   get isClosed(): boolean {

@@ -1,4 +1,9 @@
-/** The connections to one backend: idle ones are used again, the last used first. */
+/**
+ * The connections to one backend: idle ones are used again, the last used first. A backend may close an idle connection
+ * just when a request is on its way, and a request that cannot be repeated would be lost with it. So what a backend
+ * announces with `Keep-Alive: timeout=N` is kept with a margin, and what cannot be repeated takes only connections that
+ * were used a moment ago.
+ */
 import { agentErrors } from "../../core/errors.ts";
 import { type BackendAddress, type BackendCall, BackendConnection } from "./connection.ts";
 
@@ -13,9 +18,16 @@ export interface PoolOptions {
 
 /** A call of the pool: hears which connection carries it. */
 export interface PooledCall extends BackendCall {
+  /** Can be sent again, should the connection turn out to be closed. */
+  readonly isRepeatable: boolean;
   /** The connection is the call's. `isFresh`: it is being made, or was made for this call. */
   onConnection(connection: BackendConnection, isFresh: boolean): void;
 }
+
+/** What cannot be repeated does not take a connection that was idle for longer. */
+const momentMs = 1000;
+/** How much earlier than announced a connection is given up; at most half of it. */
+const marginMs = 1000;
 
 export class BackendPool {
   readonly address: BackendAddress;
@@ -48,18 +60,14 @@ export class BackendPool {
 
   /** Gives the call a connection, now or when one is free. `fresh`: not one that was used before. */
   take(call: PooledCall, fresh = false): void {
-    if (!fresh) {
-      const idle = this.#idle.pop();
-      if (idle !== undefined) return this.#give(idle, call, false);
-    }
+    const idle = fresh ? undefined : this.#takeIdle(call);
+    if (idle !== undefined) return this.#give(idle, call, false);
     if (this.#all.size < this.#options.maxConnections) return this.#give(this.#make(), call, true);
     const { maxConnections, maxWaiting } = this.#options;
-    if (fresh) {
-      const idle = this.#idle.shift();
-      if (idle !== undefined) {
-        idle.destroy();
-        return this.#give(this.#make(), call, true);
-      }
+    const oldest = this.#idle.shift();
+    if (oldest !== undefined) {
+      oldest.destroy();
+      return this.#give(this.#make(), call, true);
     }
     if (this.#waiting.length >= maxWaiting)
       return call.onFailed(
@@ -77,8 +85,8 @@ export class BackendPool {
 
   /** Ends connections that were idle for long. */
   sweep(now: number): void {
-    while (this.#idle.length > 0 && now - (this.#idle[0]?.idleSince ?? now) > this.#options.idleMs) {
-      this.#idle.shift()?.destroy();
+    for (let index = this.#idle.length - 1; index >= 0; index--) {
+      if (now >= (this.#idle[index]?.idleUntil ?? now)) this.#idle.splice(index, 1)[0]?.destroy();
     }
   }
 
@@ -88,6 +96,20 @@ export class BackendPool {
 
   destroy(): void {
     for (const connection of this.#all) connection.destroy();
+  }
+
+  #takeIdle(call: PooledCall): BackendConnection | undefined {
+    if (this.#idle.length === 0) return undefined;
+    const now = performance.now();
+    for (;;) {
+      const idle = this.#idle.at(-1);
+      if (idle === undefined) return undefined;
+      const isUsable = now < idle.idleUntil && !idle.socket.destroyed;
+      if (isUsable && now - idle.idleSince > momentMs && !call.isRepeatable) return undefined;
+      this.#idle.pop();
+      if (isUsable) return idle;
+      idle.destroy();
+    }
   }
 
   #give(connection: BackendConnection, call: PooledCall, isFresh: boolean): void {
@@ -109,7 +131,10 @@ export class BackendPool {
     const next = this.#waiting.shift();
     if (next !== undefined) return this.#give(connection, next, false);
     if (this.#idle.length >= this.#options.maxIdle) return connection.destroy();
-    connection.idleSince = performance.now();
+    const now = performance.now();
+    const { keepAliveMs = Number.POSITIVE_INFINITY } = connection;
+    connection.idleSince = now;
+    connection.idleUntil = now + Math.min(this.#options.idleMs, Math.max(keepAliveMs / 2, keepAliveMs - marginMs));
     this.#idle.push(connection);
   }
 

@@ -15,6 +15,8 @@ export interface ResponseHead {
   readonly framing: Framing;
   /** Whether the connection may carry another request once the body has ended. */
   readonly keepAlive: boolean;
+  /** For how long the backend says it will wait for that. */
+  readonly keepAliveMs: number | undefined;
   /** What a 101 switches to. */
   readonly upgrade: string | undefined;
 }
@@ -66,6 +68,7 @@ export function parseResponseHead(text: string, requestMethod: string): Response
   let transferEncoding: string | undefined;
   let connection: string | undefined;
   let upgrade: string | undefined;
+  let keepAliveMs: number | undefined;
 
   for (let at = lineEnd + 2; at < text.length; ) {
     const end = endOfLine(text, at);
@@ -89,6 +92,8 @@ export function parseResponseHead(text: string, requestMethod: string): Response
       connection = connection === undefined ? value.toLowerCase() : `${connection}, ${value.toLowerCase()}`;
     } else if (lower === "upgrade") {
       upgrade = value;
+    } else if (lower === "keep-alive") {
+      keepAliveMs = announcedMs(value);
     } else if (!hopByHop.has(lower)) {
       headers.push(name, value);
     }
@@ -107,9 +112,16 @@ export function parseResponseHead(text: string, requestMethod: string): Response
     reason: status[3] ?? "",
     headers: endToEnd(headers, tokens, code),
     framing,
-    keepAlive: persistent && framing.kind !== "close",
+    keepAlive: persistent && framing.kind !== "close" && keepAliveMs !== 0,
+    keepAliveMs,
     upgrade: code === 101 ? upgrade : undefined,
   };
+}
+
+/** `timeout=N` of a Keep-Alive header, in whole seconds (RFC 2068, 19.7.1). */
+function announcedMs(value: string): number | undefined {
+  const seconds = /(?:^|[,;\s])timeout="?(\d{1,6})"?(?:[,;\s]|$)/i.exec(value)?.[1];
+  return seconds === undefined ? undefined : Number(seconds) * 1000;
 }
 
 const noTokens: readonly string[] = [];

@@ -36,6 +36,7 @@ export class ResponseParser {
   #remaining = 0;
   #chunked: ChunkedReader | undefined;
   #keepAlive = false;
+  #keepAliveMs: number | undefined;
   #informational = 0;
   readonly #maxHeadBytes: number;
 
@@ -51,6 +52,11 @@ export class ResponseParser {
   /** Whether the last response left the connection usable. */
   get keepAlive(): boolean {
     return this.#keepAlive;
+  }
+
+  /** For how long it stays so, if the backend said that. */
+  get keepAliveMs(): number | undefined {
+    return this.#keepAliveMs;
   }
 
   /** Whether anything of the response has arrived. */
@@ -116,6 +122,7 @@ export class ResponseParser {
   #begin(head: ResponseHead, rest: Buffer): Buffer {
     if (head.status < 200) return this.#beginInformational(head, rest);
     this.#keepAlive = head.keepAlive;
+    this.#keepAliveMs = head.keepAliveMs;
     const { framing } = head;
     switch (framing.kind) {
       case "none":
