@@ -127,13 +127,20 @@ export interface HaproxyOptions {
 }
 
 /** Starts an HAProxy of our own: one process in the foreground, its own configuration and port. */
-export async function startHaproxy(options: HaproxyOptions): Promise<PeerProcess & { readonly port: number }> {
+export async function startHaproxy(
+  options: HaproxyOptions,
+): Promise<PeerProcess & { readonly port: number }> {
   const folder = await mkdtemp(join(tmpdir(), "posthouse-haproxy-"));
   try {
     const port = await freePort();
     const file = join(folder, "haproxy.cfg");
     await writeFile(file, options.config(port));
-    const peer = await startPeer({ command: options.path, args: ["-db", "-f", file], port, core: options.core });
+    const peer = await startPeer({
+      command: options.path,
+      args: ["-db", "-f", file],
+      port,
+      core: options.core,
+    });
     const stop = async (): Promise<number> => {
       const code = await peer.stop();
       await rm(folder, { recursive: true, force: true });

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex, Readable } from "node:stream";
-import { resetSocket } from "./node1-reset.ts";
 import type { Exchange, ExchangeListener } from "./exchange.ts";
 import { hasLength } from "./header-lines.ts";
 import type { RequestFacts } from "./node1-request.ts";
+import { resetSocket } from "./node1-reset.ts";
 
 const maxUnreadBodyBytes = 1024 * 1024;
 const maxTextBytes = 16 * 1024;
@@ -74,8 +74,15 @@ export class Node1Exchange implements Exchange {
     const length = Buffer.byteLength(body);
     if (length > 0 || this.method !== "HEAD") headers.push("Content-Length", String(length));
     this.#noteClose(headers);
+    const response = this.#response.writeHead(status, headers);
+    const encoding = length === body.length ? "latin1" : "utf8";
+    if (this.#mustLinger) {
+      response.flushHeaders();
+      response.write(body, encoding);
+      this.#endLater();
+    }
     // Head and body leave in one write; a text of ASCII only is cheaper to write as latin1.
-    this.#response.writeHead(status, headers).end(body, length === body.length ? "latin1" : "utf8");
+    else response.end(body, encoding);
   }
 
   listen(listener: ExchangeListener): void {

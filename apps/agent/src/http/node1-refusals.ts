@@ -25,8 +25,8 @@ export function pendingResponse(socket: Duplex): ServerResponse | undefined {
  */
 export function endBroken(socket: Duplex, status: string): void {
   const pending = pendingResponse(socket);
-  if (pending === undefined) return endRefused(socket, status);
-  if (pending.req.complete) pending.once("finish", () => endBroken(socket, status));
+  if (pending === undefined) endRefused(socket, status);
+  else if (pending.req.complete) pending.once("finish", () => endBroken(socket, status));
   else if (pending.writableEnded) pending.once("finish", () => socket.end());
   else if (pending.headersSent) socket.destroy();
   else endRefused(socket, status);

@@ -3,8 +3,8 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Exchange, ExchangeListener } from "./exchange.ts";
 import { hasLength } from "./header-lines.ts";
-import { resetSocket } from "./node1-reset.ts";
 import type { RequestFacts } from "./node1-request.ts";
+import { resetSocket } from "./node1-reset.ts";
 
 const silentMs = 60_000;
 
@@ -87,7 +87,8 @@ export class UpgradeExchange implements Exchange {
   switchProtocols(headers: readonly string[]): Duplex {
     this.#answered = true;
     let head = "HTTP/1.1 101 Switching Protocols\r\n";
-    for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+    for (let index = 0; index < headers.length; index += 2)
+      head += `${headers[index]}: ${headers[index + 1]}\r\n`;
     this.#socket.removeAllListeners("close").removeAllListeners("drain");
     this.#socket.pause();
     this.#socket.write(`${head}\r\n`, "latin1");
@@ -99,7 +100,8 @@ export class UpgradeExchange implements Exchange {
     if (this.#answered) return;
     this.#answered = true;
     let head = `HTTP/1.1 ${status} ${reason}\r\n`;
-    for (let index = 0; index < headers.length; index += 2) head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+    for (let index = 0; index < headers.length; index += 2)
+      head += `${headers[index]}: ${headers[index + 1]}\r\n`;
     this.#socket.setTimeout(silentMs, () => this.#socket.destroy());
     this.#socket.write(`${head}Connection: close\r\n\r\n`, "latin1");
   }

@@ -10,10 +10,16 @@ import { closeServer, type ListenAddress, type Log, listenOn, type Part } from "
 import type { Metrics, Tally } from "../core/metrics.ts";
 import { answerText, type ExchangeHandler } from "./exchange.ts";
 import { Node1Exchange } from "./node1-exchange.ts";
-import { UpgradeExchange } from "./node1-upgrade.ts";
 import { createPipelines } from "./node1-pipelines.ts";
-import { endBroken, endRefused, parserRefusal, pendingResponse, type RefusalReason } from "./node1-refusals.ts";
+import {
+  endBroken,
+  endRefused,
+  parserRefusal,
+  pendingResponse,
+  type RefusalReason,
+} from "./node1-refusals.ts";
 import { type RequestFacts, readRequest } from "./node1-request.ts";
+import { UpgradeExchange } from "./node1-upgrade.ts";
 
 export interface HttpServer extends Part {
   /** Replaced in one assignment when the configuration changes. */
@@ -136,7 +142,8 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     counters.requests.value++;
     const facts = readRequest(request);
     // What was pipelined waits for its turn: only safe requests may run side by side (RFC 9112, 9.3.2).
-    if (response.socket === null) pipelines.wait(request, response, () => serve(request, response, facts, expectsContinue));
+    if (response.socket === null)
+      pipelines.wait(request, response, () => serve(request, response, facts, expectsContinue));
     // The parser looks at the Transfer-Encoding once more after it has announced the request.
     else if (facts.body === "chunked") process.nextTick(serve, request, response, facts, expectsContinue);
     else serve(request, response, facts, expectsContinue);

@@ -24,7 +24,8 @@ export function createPipeline(hosts: HostTable<HostHandlers>): ExchangeHandler 
       const handlers = hosts.find(host);
       const isUsable = parsed !== undefined && (parsed.host === undefined || isHost(parsed.host));
       if (isUsable && handlers?.rules?.handle(exchange, host, parsed.uri) === true) return;
-      if (handlers?.proxy !== undefined && isForwardable(exchange, parsed?.host)) handlers.proxy.handle(exchange, host);
+      if (handlers?.proxy !== undefined && isForwardable(exchange, parsed?.host))
+        handlers.proxy.handle(exchange, host);
       else if (isUsable && handlers?.proxy === undefined) answerText(exchange, 404, "not found\n");
       else answerUnusable(exchange);
     },

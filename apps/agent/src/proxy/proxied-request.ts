@@ -222,7 +222,8 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     this.#bodyEnded = true;
     const connection = this.#connection;
     if (this.#over || connection === undefined) return;
-    if (this.#head.body === "chunked") connection.sendBody(`0\r\n${formatTrailers(this.#exchange.trailers)}\r\n`);
+    if (this.#head.body === "chunked")
+      connection.sendBody(`0\r\n${formatTrailers(this.#exchange.trailers)}\r\n`);
     this.#wait(this.#begun ? this.#forward.limits.idleMs : this.#forward.limits.firstByteMs);
     connection.requestEnded();
   }

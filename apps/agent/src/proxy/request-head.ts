@@ -1,5 +1,5 @@
-import { connectionTokens, forbiddenTrailers } from "./backend/response-head.ts";
 import type { Exchange } from "../http/exchange.ts";
+import { connectionTokens, forbiddenTrailers } from "./backend/response-head.ts";
 
 /** What of a request's headers goes to the backend, and what framing its body has. */
 export interface RequestHead {

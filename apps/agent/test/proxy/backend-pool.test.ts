@@ -45,7 +45,8 @@ function ask(pool: BackendPool, isRepeatable = true): Promise<Outcome> {
   });
 }
 
-const answer = (...lines: string[]): string => ["HTTP/1.1 200 OK", ...lines, "Content-Length: 0", "", ""].join("\r\n");
+const answer = (...lines: string[]): string =>
+  ["HTTP/1.1 200 OK", ...lines, "Content-Length: 0", "", ""].join("\r\n");
 
 async function withPool(
   bytes: string,

@@ -79,7 +79,15 @@ function withoutRest(method: string, bytes: Buffer): Buffer {
 const lowerNames = (flat: readonly string[]): string[] =>
   flat.map((text, index) => (index % 2 === 0 ? text.toLowerCase() : text));
 
-const hopByHop = ["connection", "keep-alive", "transfer-encoding", "trailer", "te", "upgrade", "proxy-connection"];
+const hopByHop = [
+  "connection",
+  "keep-alive",
+  "transfer-encoding",
+  "trailer",
+  "te",
+  "upgrade",
+  "proxy-connection",
+];
 const notInTrailers = ["content-type", "set-cookie", "location", "content-length", "host", ...hopByHop];
 
 function endToEnd(flat: readonly string[], left: readonly string[]): string[] {
@@ -117,7 +125,13 @@ class Oracle {
     this.#bytes = bytes;
     const informational: number[] = [];
     return new Promise((resolve) => {
-      const asked = request({ port: this.#port, host: "127.0.0.1", method, agent: false, maxHeaderSize: maxHeadBytes });
+      const asked = request({
+        port: this.#port,
+        host: "127.0.0.1",
+        method,
+        agent: false,
+        maxHeaderSize: maxHeadBytes,
+      });
       asked.on("error", (error) => resolve(String(error)));
       asked.on("information", ({ statusCode }) => void informational.push(statusCode));
       asked.on("upgrade", (_, socket) => {
@@ -164,13 +178,20 @@ const name = fc.oneof(
 );
 const value = fc.oneof(
   visible,
-  fc.tuple(visible, byteText(0x20, 0x7e, 10), byteText(0x80, 0xff, 5), visible).map((parts) => parts.join("").trim()),
+  fc
+    .tuple(visible, byteText(0x20, 0x7e, 10), byteText(0x80, 0xff, 5), visible)
+    .map((parts) => parts.join("").trim()),
 );
 const blank = fc.constantFrom("", " ", "\t", " \t ");
-const fieldLine = fc.tuple(name, blank, value, blank).map(([key, before, text, after]) => `${key}:${before}${text}${after}\r\n`);
+const fieldLine = fc
+  .tuple(name, blank, value, blank)
+  .map(([key, before, text, after]) => `${key}:${before}${text}${after}\r\n`);
 const fieldLines = fc.array(fieldLine, { maxLength: 8 }).map((lines) => lines.join(""));
 const reason = fc.constantFrom("", " ", " OK", " Not so good", " caf\xc3\xa9");
-const status = fc.oneof(fc.constantFrom(200, 204, 304, 404, 301, 206, 205), fc.integer({ min: 200, max: 999 }));
+const status = fc.oneof(
+  fc.constantFrom(200, 204, 304, 404, 301, 206, 205),
+  fc.integer({ min: 200, max: 999 }),
+);
 const data = byteText(0, 0xff, 40);
 
 const lastChunk = fc
@@ -183,7 +204,9 @@ const chunk = fc
     const size = text.length.toString(16);
     return `${zeros}${upper ? size.toUpperCase() : size}${extension}\r\n${text}\r\n`;
   });
-const chunkedBody = fc.tuple(fc.array(chunk, { maxLength: 5 }), lastChunk).map(([chunks, last]) => chunks.join("") + last);
+const chunkedBody = fc
+  .tuple(fc.array(chunk, { maxLength: 5 }), lastChunk)
+  .map(([chunks, last]) => chunks.join("") + last);
 
 interface Generated {
   readonly method: string;
@@ -224,7 +247,9 @@ function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
 
 const cuts = fc.oneof(fc.array(fc.nat(10_000), { maxLength: 10 }), fc.constant("every byte" as const));
 const pieces = (bytes: Buffer, places: readonly number[] | "every byte"): Buffer[] =>
-  places === "every byte" ? Array.from(bytes, (_, index) => bytes.subarray(index, index + 1)) : cut(bytes, places);
+  places === "every byte"
+    ? Array.from(bytes, (_, index) => bytes.subarray(index, index + 1))
+    : cut(bytes, places);
 
 describe("a backend's answer", () => {
   it("is read as Node reads it, wherever it is cut", { timeout: 120_000 }, async () => {
@@ -238,7 +263,12 @@ describe("a backend's answer", () => {
   });
 
   it("is read the same way whole and in pieces, and with a byte changed too", () => {
-    const change = fc.tuple(fc.nat(10_000), fc.nat(255), fc.constantFrom("replace", "insert", "drop"), fc.boolean());
+    const change = fc.tuple(
+      fc.nat(10_000),
+      fc.nat(255),
+      fc.constantFrom("replace", "insert", "drop"),
+      fc.boolean(),
+    );
     fc.assert(
       fc.property(response, cuts, change, ({ method, text }, places, [at, code, how, changed]) => {
         const place = at % text.length;
@@ -255,33 +285,70 @@ describe("a backend's answer", () => {
     );
   });
 
-  it("that is accepted after some bytes changed is accepted by Node, with the same meaning", { timeout: 120_000 }, async () => {
+  it("that is accepted after some bytes changed is accepted by Node, with the same meaning", {
+    timeout: 120_000,
+  }, async () => {
     const byte = fc.oneof(
-      fc.constantFrom("\r", "\n", "\r\n", " ", "\t", ":", ",", "\0", "0", "9", "a", ";", "\x0b", "\x7f", "\xff"),
+      fc.constantFrom(
+        "\r",
+        "\n",
+        "\r\n",
+        " ",
+        "\t",
+        ":",
+        ",",
+        "\0",
+        "0",
+        "9",
+        "a",
+        ";",
+        "\x0b",
+        "\x7f",
+        "\xff",
+      ),
       fc.nat(255).map((code) => String.fromCharCode(code)),
     );
     const change = fc.tuple(fc.nat(10_000), byte, fc.constantFrom("replace", "insert", "drop"));
     await fc.assert(
-      fc.asyncProperty(response, fc.array(change, { minLength: 1, maxLength: 3 }), async ({ method, text }, changes) => {
-        let mutant = text;
-        for (const [at, by, how] of changes) {
-          const place = at % mutant.length;
-          mutant =
-            mutant.slice(0, place) + (how === "drop" ? "" : by) + mutant.slice(how === "insert" ? place : place + 1);
-        }
-        const bytes = latin1(mutant);
-        const ours = readOurs(method, [bytes], true);
-        if (typeof ours === "string") return;
-        expect(ours).toEqual(await oracle.read(method, withoutRest(method, bytes)));
-      }),
+      fc.asyncProperty(
+        response,
+        fc.array(change, { minLength: 1, maxLength: 3 }),
+        async ({ method, text }, changes) => {
+          let mutant = text;
+          for (const [at, by, how] of changes) {
+            const place = at % mutant.length;
+            mutant =
+              mutant.slice(0, place) +
+              (how === "drop" ? "" : by) +
+              mutant.slice(how === "insert" ? place : place + 1);
+          }
+          const bytes = latin1(mutant);
+          const ours = readOurs(method, [bytes], true);
+          if (typeof ours === "string") return;
+          expect(ours).toEqual(await oracle.read(method, withoutRest(method, bytes)));
+        },
+      ),
       { numRuns: 1500 },
     );
   });
 
   it("of any bytes ends the reading or waits for more, and nothing else is thrown", () => {
     const piece = fc.oneof(
-      fc.constantFrom("HTTP/1.1 200 OK\r\n", "HTTP/1.0 304 \r\n", "HTTP/1.1 100 C\r\n\r\n", "\r\n", "\r\n\r\n"),
-      fc.constantFrom("Content-Length: ", "Transfer-Encoding: chunked\r\n", "Connection: close\r\n", "5", "0", ";a\r\n"),
+      fc.constantFrom(
+        "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.0 304 \r\n",
+        "HTTP/1.1 100 C\r\n\r\n",
+        "\r\n",
+        "\r\n\r\n",
+      ),
+      fc.constantFrom(
+        "Content-Length: ",
+        "Transfer-Encoding: chunked\r\n",
+        "Connection: close\r\n",
+        "5",
+        "0",
+        ";a\r\n",
+      ),
       byteText(0, 0xff, 8),
     );
     fc.assert(

@@ -5,7 +5,7 @@
  * - a connection whose request was not fully sent, or whose response was cut or odd, is never used again.
  */
 import { connect as connectTcp, type NetConnectOpts, type Socket } from "node:net";
-import { connect as connectTls, type ConnectionOptions } from "node:tls";
+import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import { agentErrors } from "../../core/errors.ts";
 import type { ResponseHead } from "./response-head.ts";
 import { ResponseParser, type ResponseSink } from "./response-parser.ts";
@@ -225,7 +225,11 @@ export class BackendConnection {
     call.onFailed(
       this.#connected || "hint" in cause
         ? cause
-        : agentErrors.create("BACKEND_UNREACHABLE", { address: this.#address.text, reason: cause.message }, { cause }),
+        : agentErrors.create(
+            "BACKEND_UNREACHABLE",
+            { address: this.#address.text, reason: cause.message },
+            { cause },
+          ),
       answered,
     );
   }

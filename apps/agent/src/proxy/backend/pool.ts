@@ -134,7 +134,8 @@ export class BackendPool {
     const now = performance.now();
     const { keepAliveMs = Number.POSITIVE_INFINITY } = connection;
     connection.idleSince = now;
-    connection.idleUntil = now + Math.min(this.#options.idleMs, Math.max(keepAliveMs / 2, keepAliveMs - marginMs));
+    connection.idleUntil =
+      now + Math.min(this.#options.idleMs, Math.max(keepAliveMs / 2, keepAliveMs - marginMs));
     this.#idle.push(connection);
   }
 

@@ -76,7 +76,15 @@ export function parseResponseHead(text: string, requestMethod: string): Response
     at = end + 2;
     const length = name.length;
     // Only names of these lengths can be hop-by-hop or frame the body.
-    if (length !== 14 && length !== 17 && length !== 10 && length !== 7 && length !== 2 && length !== 16 && length !== 18) {
+    if (
+      length !== 14 &&
+      length !== 17 &&
+      length !== 10 &&
+      length !== 7 &&
+      length !== 2 &&
+      length !== 16 &&
+      length !== 18
+    ) {
       headers.push(name, value);
       continue;
     }
@@ -158,8 +166,7 @@ function framingOf(
 ): Framing {
   if (method === "HEAD" || status < 200 || status === 204 || status === 304) return none;
   if (transferEncoding !== undefined) {
-    if (transferEncoding.toLowerCase() !== "chunked")
-      throw garbage("a Transfer-Encoding other than chunked");
+    if (transferEncoding.toLowerCase() !== "chunked") throw garbage("a Transfer-Encoding other than chunked");
     return chunked;
   }
   if (lengthText === undefined) return untilClose;

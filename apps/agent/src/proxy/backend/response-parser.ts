@@ -4,7 +4,7 @@
  * - after a throw, or after a response that ends with the connection, the parser is not used again;
  * - memory is bounded: a head by `maxHeadBytes`, chunk sizes and trailers likewise; bodies are never kept.
  */
-import { createChunkedReader, type ChunkedReader } from "./chunked-reader.ts";
+import { type ChunkedReader, createChunkedReader } from "./chunked-reader.ts";
 import { garbage, parseResponseHead, type ResponseHead } from "./response-head.ts";
 
 /** Takes a response as it arrives. */

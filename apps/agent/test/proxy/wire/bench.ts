@@ -1,7 +1,12 @@
 /** Runs cases of exact bytes: what a client sends, what reaches the backend, what it answers, what the client sees. */
 import { connect } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { answerWith, type RawConnection, type RawScript, startRawBackend } from "@posthouse/testkit/raw-backend";
+import {
+  answerWith,
+  type RawConnection,
+  type RawScript,
+  startRawBackend,
+} from "@posthouse/testkit/raw-backend";
 import { exchangeBytes } from "@posthouse/testkit/raw-http";
 import { until } from "@posthouse/testkit/until";
 import { expect } from "vitest";
@@ -47,17 +52,24 @@ export async function startWireBench(config: Partial<ProxyConfig> = {}): Promise
   const backend = await startRawBackend((connection, index) => script(connection, index));
   const { forward, host, ...rest } = config;
   const proxy = await startProxy({
-    forward: { upstreams: [`http://127.0.0.1:${backend.port}`], connections: { idle: 0 }, ...(forward as object) },
+    forward: {
+      upstreams: [`http://127.0.0.1:${backend.port}`],
+      connections: { idle: 0 },
+      ...(forward as object),
+    },
     host: { preserve_host: true, forwarded_for_strategy: "none", ...host },
     ...rest,
   });
 
-  const withoutSentinel = ({ received }: RawConnection): string => received.replace(/GET \/sentinel [^]*?\r\n\r\n/, "");
+  const withoutSentinel = ({ received }: RawConnection): string =>
+    received.replace(/GET \/sentinel [\s\S]*?\r\n\r\n/, "");
 
   /** What was under way when it is sent has arrived when it is answered. */
   async function sendSentinel(): Promise<void> {
     script = answerWith(ok);
-    await exchangeBytes(proxy.port, head("GET /sentinel HTTP/1.1", "Host: a", "Connection: close"), { deadlineMs });
+    await exchangeBytes(proxy.port, head("GET /sentinel HTTP/1.1", "Host: a", "Connection: close"), {
+      deadlineMs,
+    });
   }
 
   return {
@@ -76,14 +88,18 @@ export async function startWireBench(config: Partial<ProxyConfig> = {}): Promise
         for (const step of typeof wireCase.send === "string" ? [wireCase.send] : wireCase.send) {
           if (typeof step === "string") client.send(step);
           else if ("end" in step) client.end();
-          else if ("answered" in step) backend.connections.at(-1)?.socket.write(Buffer.from(step.answered, "latin1"));
-          else if ("seen" in step) await until(step.seen, async () => client.seen().includes(step.seen), deadlineMs);
+          else if ("answered" in step)
+            backend.connections.at(-1)?.socket.write(Buffer.from(step.answered, "latin1"));
+          else if ("seen" in step)
+            await until(step.seen, async () => client.seen().includes(step.seen), deadlineMs);
           else await until(step.reached, async () => arrived().join("").includes(step.reached), deadlineMs);
         }
         const expected = wireCase.sees;
         await until(
           `${wireCase.name}: ${JSON.stringify(expected)} instead of ${JSON.stringify(client.seen())}`,
-          async () => client.closed() || (wireCase.open === true && normalised(client.seen()).length >= expected.length),
+          async () =>
+            client.closed() ||
+            (wireCase.open === true && normalised(client.seen()).length >= expected.length),
           deadlineMs,
         ).catch(() => {});
         await sendSentinel();

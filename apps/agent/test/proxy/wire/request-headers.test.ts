@@ -49,7 +49,11 @@ const fields: WireCase[] = [
   passes("Max-Forwards stays", "RFC 9110, 7.6.2", ["Max-Forwards: 5"]),
   passes("Range stays", "RFC 9110, 14.2", ["Range: bytes=0-1", 'If-Range: "x"']),
   passes("Date stays", "RFC 9110, 6.6.1", ["Date: Tue, 15 Nov 1994 08:12:31 GMT"]),
-  passes("a hundred headers", "RFC 9110, 5.4", Array.from({ length: 100 }, (_, index) => `X-${index}: ${index}`)),
+  passes(
+    "a hundred headers",
+    "RFC 9110, 5.4",
+    Array.from({ length: 100 }, (_, index) => `X-${index}: ${index}`),
+  ),
   passes("a header of 8,000 bytes", "RFC 9110, 5.4", [`X: ${"x".repeat(8000)}`]),
   refuses("a space before the colon", "RFC 9112, 5.1", ["Host: a", "X : 1"]),
   refuses("a tab before the colon", "RFC 9112, 5.1", ["Host: a", "X\t: 1"]),
@@ -67,8 +71,18 @@ const fields: WireCase[] = [
   refuses("no colon", "RFC 9112, 5", ["Host: a", "X"]),
   refuses("a byte above 0x7F in a name", "RFC 9110, 5.1", ["Host: a", "X\xe9: 1"]),
   refuses("a name with a parenthesis", "RFC 9110, 5.6.2", ["Host: a", "X(1): 1"]),
-  refuses("headers of more than 16 KiB", "RFC 6585, 5", ["Host: a", `X: ${"x".repeat(17_000)}`], refusedBytes("431 Request Header Fields Too Large")),
-  refuses("a thousand headers", "RFC 6585, 5", ["Host: a", ...Array.from({ length: 1000 }, () => "X: 1")], refusedBytes("431 Request Header Fields Too Large")),
+  refuses(
+    "headers of more than 16 KiB",
+    "RFC 6585, 5",
+    ["Host: a", `X: ${"x".repeat(17_000)}`],
+    refusedBytes("431 Request Header Fields Too Large"),
+  ),
+  refuses(
+    "a thousand headers",
+    "RFC 6585, 5",
+    ["Host: a", ...Array.from({ length: 1000 }, () => "X: 1")],
+    refusedBytes("431 Request Header Fields Too Large"),
+  ),
   {
     name: "a header hidden behind two thousand others",
     rfc: "RFC 6585, 5",
@@ -120,11 +134,26 @@ const hopByHop: WireCase[] = [
   passes("Proxy-Authorization goes", "RFC 9110, 11.7.2", ["Proxy-Authorization: Basic YTpi"], []),
   passes("TE without trailers goes", "RFC 9110, 10.1.4", ["TE: gzip"], []),
   passes("Upgrade without Connection goes", "RFC 9110, 7.8", ["Upgrade: websocket"], []),
-  passes("what Connection names goes", "RFC 9110, 7.6.1", ["X-A: 1", "Connection: X-A, x-b", "X-B: 2", "X-C: 3"], ["X-C: 3"]),
-  passes("in several lines, with empty elements", "RFC 9110, 5.6.1", ["Connection: ,X-A,,", "Connection:\tX-B ,", "X-A: 1", "X-B: 2"], []),
+  passes(
+    "what Connection names goes",
+    "RFC 9110, 7.6.1",
+    ["X-A: 1", "Connection: X-A, x-b", "X-B: 2", "X-C: 3"],
+    ["X-C: 3"],
+  ),
+  passes(
+    "in several lines, with empty elements",
+    "RFC 9110, 5.6.1",
+    ["Connection: ,X-A,,", "Connection:\tX-B ,", "X-A: 1", "X-B: 2"],
+    [],
+  ),
   passes("a name that is not there", "RFC 9110, 7.6.1", ["Connection: X-Nothing", "X-A: 1"], ["X-A: 1"]),
   passes("Host cannot be named", "RFC 9110, 7.6.1", ["Connection: Host", "X-A: 1"], ["X-A: 1"]),
-  passes("Cookie and Authorization cannot be named", "RFC 9110, 7.6.1", ["Connection: cookie, authorization", "Cookie: a=1", "Authorization: x"], ["Cookie: a=1", "Authorization: x"]),
+  passes(
+    "Cookie and Authorization cannot be named",
+    "RFC 9110, 7.6.1",
+    ["Connection: cookie, authorization", "Cookie: a=1", "Authorization: x"],
+    ["Cookie: a=1", "Authorization: x"],
+  ),
   passes("Via cannot be named", "RFC 9110, 7.6.1", ["Connection: via", "Via: 1.1 b"], ["Via: 1.1 b"]),
   {
     name: "Content-Length cannot be named",
@@ -160,7 +189,12 @@ const trusted: WireCase[] = [
   passes(
     "who asks cannot be named",
     "RFC 9110, 7.6.1",
-    ["Connection: Forwarded, X-Forwarded-For, X-Real-IP", "Forwarded: for=1.2.3.4", "X-Forwarded-For: 1.2.3.4", "X-Real-IP: 1.2.3.4"],
+    [
+      "Connection: Forwarded, X-Forwarded-For, X-Real-IP",
+      "Forwarded: for=1.2.3.4",
+      "X-Forwarded-For: 1.2.3.4",
+      "X-Real-IP: 1.2.3.4",
+    ],
     ["Forwarded: for=1.2.3.4", "X-Forwarded-For: 1.2.3.4", "X-Real-IP: 1.2.3.4"],
   ),
 ];

@@ -36,14 +36,39 @@ const hidden = (name: string, ...lines: string[]): SmugglingCase => ({
   send: `${post("Content-Length: 5", ...lines)}${last}${poison}`,
   reaches: "",
 });
-const refused = (name: string, rfc: string, send: string): SmugglingCase => ({ name, rfc, send, reaches: "" });
+const refused = (name: string, rfc: string, send: string): SmugglingCase => ({
+  name,
+  rfc,
+  send,
+  reaches: "",
+});
 
 const cases: SmugglingCase[] = [
-  refused("CL.TE", "RFC 9112, 6.1", `${post(`Content-Length: ${size + 5}`, "Transfer-Encoding: chunked")}${last}${poison}`),
-  refused("CL.TE, the length last", "RFC 9112, 6.1", `${post("Transfer-Encoding: chunked", `Content-Length: ${size + 5}`)}${last}${poison}`),
-  refused("TE.CL", "RFC 9112, 6.1", `${post("Content-Length: 4", "Transfer-Encoding: chunked")}${chunk}${last}`),
-  refused("TE.CL, the length last", "RFC 9112, 6.1", `${post("Transfer-Encoding: chunked", "Content-Length: 4")}${chunk}${last}`),
-  refused("TE.0", "RFC 9112, 6.1", `${head("OPTIONS / HTTP/1.1", "Host: a", "Content-Length: 0", "Transfer-Encoding: chunked")}${chunk}${last}`),
+  refused(
+    "CL.TE",
+    "RFC 9112, 6.1",
+    `${post(`Content-Length: ${size + 5}`, "Transfer-Encoding: chunked")}${last}${poison}`,
+  ),
+  refused(
+    "CL.TE, the length last",
+    "RFC 9112, 6.1",
+    `${post("Transfer-Encoding: chunked", `Content-Length: ${size + 5}`)}${last}${poison}`,
+  ),
+  refused(
+    "TE.CL",
+    "RFC 9112, 6.1",
+    `${post("Content-Length: 4", "Transfer-Encoding: chunked")}${chunk}${last}`,
+  ),
+  refused(
+    "TE.CL, the length last",
+    "RFC 9112, 6.1",
+    `${post("Transfer-Encoding: chunked", "Content-Length: 4")}${chunk}${last}`,
+  ),
+  refused(
+    "TE.0",
+    "RFC 9112, 6.1",
+    `${head("OPTIONS / HTTP/1.1", "Host: a", "Content-Length: 0", "Transfer-Encoding: chunked")}${chunk}${last}`,
+  ),
   hidden("xchunked", "Transfer-Encoding: xchunked"),
   hidden("a space before the colon", "Transfer-Encoding : chunked"),
   hidden("a tab before the colon", "Transfer-Encoding\t: chunked"),
@@ -80,15 +105,35 @@ const cases: SmugglingCase[] = [
   },
   refused("CL.CL", "RFC 9112, 6.3", `${post("Content-Length: 0", `Content-Length: ${size}`)}${poison}`),
   refused("CL.CL in one line", "RFC 9112, 6.3", `${post(`Content-Length: 0, ${size}`)}${poison}`),
-  refused("CL.CL in other case", "RFC 9112, 6.3", `${post(`content-length: ${size}`, "CONTENT-LENGTH: 0")}${poison}`),
+  refused(
+    "CL.CL in other case",
+    "RFC 9112, 6.3",
+    `${post(`content-length: ${size}`, "CONTENT-LENGTH: 0")}${poison}`,
+  ),
   refused("a length with a plus", "RFC 9112, 6.3", `${post(`Content-Length: +${size}`)}${poison}`),
-  refused("a length in hexadecimal", "RFC 9112, 6.3", `${post(`Content-Length: 0x${size.toString(16)}`)}${poison}`),
+  refused(
+    "a length in hexadecimal",
+    "RFC 9112, 6.3",
+    `${post(`Content-Length: 0x${size.toString(16)}`)}${poison}`,
+  ),
   refused("a length with an underscore", "RFC 9112, 6.3", `${post("Content-Length: 0_1")}${poison}`),
   refused("a length with a space", "RFC 9112, 6.3", `${post("Content-Length: 0 1")}${poison}`),
   refused("a length that is folded", "RFC 9112, 5.2", `${post("Content-Length: 0", ` ${size}`)}${poison}`),
-  refused("0.CL: a space before the colon", "RFC 9112, 5.1", `${head("GET / HTTP/1.1", "Host: a", `Content-Length : ${size}`)}${poison}`),
-  refused("0.CL: a NUL in the name", "RFC 9112, 5.1", `${head("GET / HTTP/1.1", "Host: a", `Content-Length\0: ${size}`)}${poison}`),
-  refused("0.CL: folded", "RFC 9112, 5.2", `${head("GET / HTTP/1.1", "Host: a", "Content-Length:", ` ${size}`)}${poison}`),
+  refused(
+    "0.CL: a space before the colon",
+    "RFC 9112, 5.1",
+    `${head("GET / HTTP/1.1", "Host: a", `Content-Length : ${size}`)}${poison}`,
+  ),
+  refused(
+    "0.CL: a NUL in the name",
+    "RFC 9112, 5.1",
+    `${head("GET / HTTP/1.1", "Host: a", `Content-Length\0: ${size}`)}${poison}`,
+  ),
+  refused(
+    "0.CL: folded",
+    "RFC 9112, 5.2",
+    `${head("GET / HTTP/1.1", "Host: a", "Content-Length:", ` ${size}`)}${poison}`,
+  ),
   {
     name: "0.CL: a GET with a body",
     rfc: "RFC 9110, 9.3.1",
@@ -113,26 +158,58 @@ const cases: SmugglingCase[] = [
     send: `${post("Transfer-Encoding: chunked", "Connection: close, Transfer-Encoding")}${chunk}${last}`,
     reaches: `${gotChunked}${chunk}${last}`,
   },
-  refused("HTTP/1.0 with chunks", "RFC 9112, 6.1", `${head("POST / HTTP/1.0", "Host: a", "Transfer-Encoding: chunked")}${last}${poison}`),
+  refused(
+    "HTTP/1.0 with chunks",
+    "RFC 9112, 6.1",
+    `${head("POST / HTTP/1.0", "Host: a", "Transfer-Encoding: chunked")}${last}${poison}`,
+  ),
   {
     name: "a chunk extension with a request in it",
     rfc: "RFC 9112, 7.1.1",
     send: `${post("Transfer-Encoding: chunked", "Connection: close")}1;a="GET /poison HTTP/1.1"\r\nx\r\n${last}`,
     reaches: `${gotChunked}1\r\nx\r\n${last}`,
   },
-  refused("a bare LF ends a chunk's extension", "RFC 9112, 7.1.1", `${post("Transfer-Encoding: chunked")}2;\nxx\r\n${chunk}${last}`),
-  refused("a bare LF behind a chunk's size", "RFC 9112, 7.1", `${post("Transfer-Encoding: chunked")}2\nxx\r\n${last}${poison}`),
-  refused("a bare CR behind a chunk's size", "RFC 9112, 7.1", `${post("Transfer-Encoding: chunked")}2\rxx\r\n${last}${poison}`),
-  refused("a chunk's size with 0x", "RFC 9112, 7.1", `${post("Transfer-Encoding: chunked")}0x2\r\nxx\r\n${last}${poison}`),
-  refused("a chunk's size beyond 64 bits", "RFC 9112, 7.1", `${post("Transfer-Encoding: chunked")}10000000000000000\r\n${poison}`),
+  refused(
+    "a bare LF ends a chunk's extension",
+    "RFC 9112, 7.1.1",
+    `${post("Transfer-Encoding: chunked")}2;\nxx\r\n${chunk}${last}`,
+  ),
+  refused(
+    "a bare LF behind a chunk's size",
+    "RFC 9112, 7.1",
+    `${post("Transfer-Encoding: chunked")}2\nxx\r\n${last}${poison}`,
+  ),
+  refused(
+    "a bare CR behind a chunk's size",
+    "RFC 9112, 7.1",
+    `${post("Transfer-Encoding: chunked")}2\rxx\r\n${last}${poison}`,
+  ),
+  refused(
+    "a chunk's size with 0x",
+    "RFC 9112, 7.1",
+    `${post("Transfer-Encoding: chunked")}0x2\r\nxx\r\n${last}${poison}`,
+  ),
+  refused(
+    "a chunk's size beyond 64 bits",
+    "RFC 9112, 7.1",
+    `${post("Transfer-Encoding: chunked")}10000000000000000\r\n${poison}`,
+  ),
   {
     name: "a chunk longer than its size",
     rfc: "RFC 9112, 7.1",
     send: `${post("Transfer-Encoding: chunked")}1\r\nxx\r\n${last}${poison}`,
     reaches: "",
   },
-  refused("a bare LF as the last line's end", "RFC 9112, 7.1", `${post("Transfer-Encoding: chunked")}0\n\n${poison}`),
-  refused("a length in the trailers", "RFC 9110, 6.5.1", `${post("Transfer-Encoding: chunked")}0\r\nContent-Length: ${size}\r\n\r\n${poison}`),
+  refused(
+    "a bare LF as the last line's end",
+    "RFC 9112, 7.1",
+    `${post("Transfer-Encoding: chunked")}0\n\n${poison}`,
+  ),
+  refused(
+    "a length in the trailers",
+    "RFC 9110, 6.5.1",
+    `${post("Transfer-Encoding: chunked")}0\r\nContent-Length: ${size}\r\n\r\n${poison}`,
+  ),
   refused("a bare LF as the empty line", "RFC 9112, 2.2", `GET / HTTP/1.1\r\nHost: a\r\n\n${poison}`),
   refused("bare LFs everywhere", "RFC 9112, 2.2", `GET / HTTP/1.1\nHost: a\n\n${poison}`),
   refused("two Hosts", "RFC 9112, 3.2", head("GET / HTTP/1.1", "Host: a", "Host: b")),
@@ -142,7 +219,14 @@ const cases: SmugglingCase[] = [
     name: "a request behind a refused upgrade",
     rfc: "RFC 9110, 7.8",
     send: `${head("GET / HTTP/1.1", "Host: a", ...webSocket, "Connection: Upgrade", "Upgrade: websocket")}${poison}`,
-    reaches: head("GET / HTTP/1.1", "Host: a", ...webSocket, "Connection: Upgrade", "Upgrade: websocket", via),
+    reaches: head(
+      "GET / HTTP/1.1",
+      "Host: a",
+      ...webSocket,
+      "Connection: Upgrade",
+      "Upgrade: websocket",
+      via,
+    ),
   },
   {
     name: "a request behind h2c",
@@ -186,7 +270,9 @@ beforeAll(async () => {
       `server { listen 127.0.0.1:${port}; location / { proxy_pass http://127.0.0.1:${backend}; proxy_http_version 1.1;
         proxy_request_buffering off; proxy_set_header Host $http_host; proxy_set_header Upgrade $http_upgrade; } }`;
     peers.push(
-      await subject("nginx", (backend) => startNginx({ path: nginx.path, http: (port) => server(port, backend) })),
+      await subject("nginx", (backend) =>
+        startNginx({ path: nginx.path, http: (port) => server(port, backend) }),
+      ),
     );
   }
   if ("path" in haproxy) {
@@ -200,7 +286,9 @@ listen proxy
   server backend 127.0.0.1:${backend}
 `;
     peers.push(
-      await subject("haproxy", (backend) => startHaproxy({ path: haproxy.path, config: (port) => config(port, backend) })),
+      await subject("haproxy", (backend) =>
+        startHaproxy({ path: haproxy.path, config: (port) => config(port, backend) }),
+      ),
     );
   }
 });
@@ -274,7 +362,9 @@ describe("request smuggling", () => {
     const [received = [], ...theirs] = await Promise.all([ours, ...peers].map((each) => reached(each, send)));
     expect(received.join(""), JSON.stringify(received)).toBe(reaches);
     if (process.env.SMUGGLING_TABLE) {
-      const row = [received, ...theirs].map((each) => `${countRequests(each)} ${JSON.stringify(each.join(""))}`);
+      const row = [received, ...theirs].map(
+        (each) => `${countRequests(each)} ${JSON.stringify(each.join(""))}`,
+      );
       process.stderr.write(`| ${[name, ...row].join(" | ")} |\n`);
     }
     if (theirs.length > 0)
