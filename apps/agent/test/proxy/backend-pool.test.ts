@@ -107,7 +107,7 @@ describe("a pool of connections", () => {
   ])("gives one up %s", async (_, line, expected) => {
     await withPool(answer(line), async (pool) => {
       const { connection } = await ask(pool);
-      expect(connection.idleUntil - connection.idleSince).toBe(expected);
+      expect(connection.idleUntil - connection.idleSince).toBeCloseTo(expected);
       pool.sweep(connection.idleUntil - 1);
       expect(pool.idle).toBe(1);
       pool.sweep(connection.idleUntil);
