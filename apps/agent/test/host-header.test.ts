@@ -102,7 +102,8 @@ describe("bad requests", () => {
   });
 
   it("counts what it refuses", async () => {
-    const noneOpen = async (): Promise<boolean> => /open_connections\{listener="test"\} 0\n/.test(await metrics.text());
+    const noneOpen = async (): Promise<boolean> =>
+      /open_connections\{listener="test"\} 0\n/.test(await metrics.text());
     await until("all connections are closed", noneOpen);
     const text = await metrics.text();
     expect(text).toMatch(/posthouse_http_refused_total\{listener="test",reason="host"\} [1-9]/);

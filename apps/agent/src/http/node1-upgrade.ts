@@ -7,6 +7,8 @@ import type { RequestFacts } from "./node1-request.ts";
 import { resetSocket } from "./node1-reset.ts";
 
 const silentMs = 60_000;
+/** For how long after the answer the client may still send, so that it can read the answer. */
+const lingerMs = 1_000;
 
 /**
  * A request that asks for another protocol. Node hands over its socket, so the answer is written here: 101 and the
@@ -50,7 +52,7 @@ export class UpgradeExchange implements Exchange {
   answer(status: number, headers: string[], body: string): void {
     const length = Buffer.byteLength(body);
     this.#writeHead(status, STATUS_CODES[status] ?? "", [...headers, "Content-Length", String(length)]);
-    this.#socket.end(this.method === "HEAD" ? "" : body);
+    this.#end(this.method === "HEAD" ? "" : body);
   }
 
   listen(listener: ExchangeListener): void {
@@ -63,7 +65,7 @@ export class UpgradeExchange implements Exchange {
 
   send(status: number, reason: string, headers: string[], body: Buffer): void {
     this.#writeHead(status, reason, headers);
-    this.#socket.end(Buffer.from(body));
+    this.#end(Buffer.from(body));
   }
 
   begin(status: number, reason: string, headers: string[]): void {
@@ -76,7 +78,7 @@ export class UpgradeExchange implements Exchange {
   }
 
   end(): void {
-    this.#socket.end();
+    this.#end("");
   }
 
   abort(): void {
@@ -94,6 +96,14 @@ export class UpgradeExchange implements Exchange {
     this.#socket.write(`${head}\r\n`, "latin1");
     if (this.#rest.length > 0) this.#socket.unshift(this.#rest);
     return this.#socket;
+  }
+
+  #end(last: string | Buffer): void {
+    const socket = this.#socket;
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once("close", () => clearTimeout(timer));
+    socket.end(last);
+    socket.resume();
   }
 
   #writeHead(status: number, reason: string, headers: readonly string[]): void {

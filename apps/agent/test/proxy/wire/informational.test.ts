@@ -52,6 +52,11 @@ const informational: WireCase[] = [
       head("HTTP/1.1 103 Early Hints", "Link: b"),
   ),
   before(
+    "bytes above 0x7F in a 103 stay",
+    "RFC 9110, 5.5",
+    head("HTTP/1.1 103 Early Hints", "X: caf\xc3\xa9"),
+  ),
+  before(
     "hop-by-hop headers of a 103 go",
     "RFC 9110, 7.6.1",
     head("HTTP/1.1 103 Early Hints", "Connection: X-A", "X-A: 1", "X-B: 2"),
