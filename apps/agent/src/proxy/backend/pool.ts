@@ -61,20 +61,11 @@ export class BackendPool {
   /** Gives the call a connection, now or when one is free. `fresh`: not one that was used before. */
   take(call: PooledCall, fresh = false): void {
     const idle = fresh ? undefined : this.#takeIdle(call);
-    if (idle !== undefined) return this.#give(idle, call, false);
-    if (this.#all.size < this.#options.maxConnections) return this.#give(this.#make(), call, true);
-    const { maxConnections, maxWaiting } = this.#options;
-    const oldest = this.#idle.shift();
-    if (oldest !== undefined) {
-      oldest.destroy();
-      return this.#give(this.#make(), call, true);
-    }
-    if (this.#waiting.length >= maxWaiting)
-      return call.onFailed(
-        agentErrors.create("BACKEND_BUSY", { address: this.address.text, connections: maxConnections }),
-        "nothing",
-      );
-    this.#waiting.push(call);
+    if (idle !== undefined) this.#give(idle, call, false);
+    else if (this.#all.size < this.#options.maxConnections || this.#destroyOldest())
+      this.#give(this.#make(), call, true);
+    else if (this.#waiting.length < this.#options.maxWaiting) this.#waiting.push(call);
+    else call.onFailed(this.#busyError(), "nothing");
   }
 
   /** Takes a call that still waits out of the queue. */
@@ -96,6 +87,18 @@ export class BackendPool {
 
   destroy(): void {
     for (const connection of this.#all) connection.destroy();
+  }
+
+  /** Makes room for one connection; false when all are in use. */
+  #destroyOldest(): boolean {
+    const oldest = this.#idle.shift();
+    oldest?.destroy();
+    return oldest !== undefined;
+  }
+
+  #busyError(): Error {
+    const { maxConnections } = this.#options;
+    return agentErrors.create("BACKEND_BUSY", { address: this.address.text, connections: maxConnections });
   }
 
   #takeIdle(call: PooledCall): BackendConnection | undefined {
@@ -129,8 +132,12 @@ export class BackendPool {
 
   #onIdle(connection: BackendConnection): void {
     const next = this.#waiting.shift();
-    if (next !== undefined) return this.#give(connection, next, false);
-    if (this.#idle.length >= this.#options.maxIdle) return connection.destroy();
+    if (next !== undefined) this.#give(connection, next, false);
+    else if (this.#idle.length >= this.#options.maxIdle) connection.destroy();
+    else this.#keep(connection);
+  }
+
+  #keep(connection: BackendConnection): void {
     const now = performance.now();
     const { keepAliveMs = Number.POSITIVE_INFINITY } = connection;
     connection.idleSince = now;
