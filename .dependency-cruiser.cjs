@@ -46,7 +46,7 @@ module.exports = {
     {
       name: "only-engines-know-node-http",
       severity: "error",
-      from: { path: "^apps/agent/src/", pathNot: "^apps/agent/src/http/node[12]\\.ts$" },
+      from: { path: "^apps/agent/src/", pathNot: "^apps/agent/src/http/node[12][a-z-]*\\.ts$" },
       to: { dependencyTypes: ["core"], path: "^(node:)?https?2?$" },
     },
     {

@@ -29,13 +29,25 @@ export function endBroken(socket: Duplex, status: string): void {
   else if (pending.req.complete) pending.once("finish", () => endBroken(socket, status));
   else if (pending.writableEnded) pending.once("finish", () => socket.end());
   else if (pending.headersSent) socket.destroy();
-  else endRefused(socket, status);
+  else {
+    endRefused(socket, status);
+    // Whoever answers this request need not wait for the connection to be closed.
+    pending.emit("close");
+  }
 }
 
-/** Answers without an exchange, and closes the connection. */
+const lingerMs = 1_000;
+
+/**
+ * Answers without an exchange, and closes the connection. What the client still sends is read for a moment, since it
+ * could not read the answer otherwise (RFC 9112, 9.6).
+ */
 export function endRefused(socket: Duplex, status: string): void {
   const body = `${status.slice(4).toLowerCase()}\n`;
   const head = `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close`;
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
   socket.on("error", () => socket.destroy());
-  socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`, () => socket.destroy());
+  socket.once("close", () => clearTimeout(timer));
+  socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`);
+  socket.resume();
 }

@@ -144,8 +144,8 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     // What was pipelined waits for its turn: only safe requests may run side by side (RFC 9112, 9.3.2).
     if (response.socket === null)
       pipelines.wait(request, response, () => serve(request, response, facts, expectsContinue));
-    // The parser looks at the Transfer-Encoding once more after it has announced the request.
-    else if (facts.body === "chunked") process.nextTick(serve, request, response, facts, expectsContinue);
+    // The parser looks at the Transfer-Encoding and the first chunks after it has announced the request.
+    else if (facts.body === "chunked") setImmediate(serve, request, response, facts, expectsContinue);
     else serve(request, response, facts, expectsContinue);
   }
 
@@ -209,11 +209,11 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
 
   function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
     const [status, reason] = parserRefusal(error.code);
+    if (error.code !== "ECONNRESET" && broken.has(socket)) return;
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
       return;
     }
-    if (broken.has(socket)) return;
     broken.add(socket);
     counters.refused[reason].value++;
     endBroken(socket, status);
