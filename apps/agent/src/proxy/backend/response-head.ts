@@ -72,7 +72,8 @@ export function parseResponseHead(text: string, requestMethod: string): Response
 
   for (let at = lineEnd + 2; at < text.length; ) {
     const end = endOfLine(text, at);
-    const [name, value] = parseFieldLine(text.slice(at, end));
+    const line = text.slice(at, end);
+    const [name, value] = parseFieldLine(line);
     at = end + 2;
     const length = name.length;
     // Only names of these lengths can be hop-by-hop or frame the body.
@@ -95,6 +96,8 @@ export function parseResponseHead(text: string, requestMethod: string): Response
       if (lengthText === undefined) headers.push(name, value);
       lengthText = value;
     } else if (lower === "transfer-encoding") {
+      // Right by the grammar, and yet Node and others read another encoding.
+      if (/\t *$/.test(line)) throw garbage("a tab behind the Transfer-Encoding");
       transferEncoding = transferEncoding === undefined ? value : `${transferEncoding}, ${value}`;
     } else if (lower === "connection") {
       connection = connection === undefined ? value.toLowerCase() : `${connection}, ${value.toLowerCase()}`;

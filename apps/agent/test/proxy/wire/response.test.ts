@@ -433,6 +433,11 @@ const chunks: WireCase[] = [
   ),
   garbage("identity", "RFC 9112, 6.1", `${head("HTTP/1.1 200 OK", "Transfer-Encoding: identity")}${last}`),
   garbage(
+    "a tab behind chunked",
+    "RFC 9112, 6.1",
+    `${head("HTTP/1.1 200 OK", "Transfer-Encoding: chunked\t")}${last}`,
+  ),
+  garbage(
     "a vertical tab before chunked",
     "RFC 9112, 6.1",
     `${head("HTTP/1.1 200 OK", "Transfer-Encoding: \x0bchunked")}${last}`,
