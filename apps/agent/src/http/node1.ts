@@ -155,7 +155,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     facts: RequestFacts,
     expectsContinue: boolean,
   ): void {
-    if (broken.has(request.socket) && !request.complete) return;
+    if (response.destroyed || (broken.has(request.socket) && !request.complete)) return;
     // Node drops what is pipelined behind a request that could have left HTTP, so nothing may follow it.
     const close = draining || facts.upgrades;
     const exchange = new Node1Exchange(request, response, facts, { close, expectsContinue });
