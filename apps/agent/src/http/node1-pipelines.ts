@@ -12,16 +12,25 @@ const maxWaiting = 32;
 
 export function createPipelines(): Pipelines {
   const waiting = new WeakMap<Socket, number>();
+
+  /** Not at once, since Node resumes a connection at the end of each request that it parses or answers. */
+  function pauseSoon(socket: Socket): void {
+    setImmediate(() => {
+      if ((waiting.get(socket) ?? 0) > maxWaiting) socket.pause();
+    });
+  }
+
   return {
     wait({ socket }, response, serve) {
       const count = (waiting.get(socket) ?? 0) + 1;
       waiting.set(socket, count);
-      if (count > maxWaiting) socket.pause();
+      if (count === maxWaiting + 1) pauseSoon(socket);
       // Node gives a response its socket when the one before it has been sent.
       response.once("socket", () => {
         const left = (waiting.get(socket) ?? 1) - 1;
         waiting.set(socket, left);
-        if (left === 0) socket.resume();
+        if (left > maxWaiting) pauseSoon(socket);
+        else if (left === maxWaiting) socket.resume();
         serve();
       });
     },
