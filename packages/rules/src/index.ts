@@ -16,6 +16,7 @@ export type {
   RuleSetOptions,
 } from "./rule-set.ts";
 export { compileRules, createRuleSetBuilder } from "./rule-set-builder.ts";
+export { compatOf } from "./rule-set-matcher.ts";
 export {
   createTsvParser,
   type TsvParser,
