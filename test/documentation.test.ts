@@ -1,12 +1,14 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { agentConfigSchema } from "@posthouse/agent";
 import { managerConfigSchema } from "@posthouse/manager";
 import { parseConfig } from "@posthouse/service";
-import { startPosthouse } from "@posthouse/testkit/posthouse-process";
+import { type PosthouseProcess, startPosthouse, startScript } from "@posthouse/testkit/posthouse-process";
+import { answers, until } from "@posthouse/testkit/until";
 import { describe, expect, it } from "vitest";
 import { generateReference } from "../scripts/reference.ts";
 
@@ -120,3 +122,62 @@ describe("the README's first minute", () => {
     }
   });
 });
+
+describe("the servers of docs/guide/embed.md", () => {
+  it("work as they are written, on other ports", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "posthouse-embed-"));
+    const state = join(folder, ".posthouse");
+    const ports = ["--manager-port", "0", "--site-port", "0", "--admin-port", "0"];
+    const running: PosthouseProcess[] = [startPosthouse(["up", "--state", state, ...ports])];
+    try {
+      await running[0]?.printed(/Ctrl-C stops everything/);
+      const [, manager = ""] = (await running[0]?.printed(/Manager +(\S+)/)) ?? [];
+      const env = { POSTHOUSE_AGENT_TOKEN: readFileSync(join(state, "agent-token"), "utf8").trim() };
+      await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+      const start = async (text: string, port: number): Promise<PosthouseProcess> => {
+        const name = /^\/\/ (\S+)\.mjs$/m.exec(text)?.[1] ?? "";
+        const cwd = join(folder, name);
+        await mkdir(cwd);
+        await writeFile(join(cwd, "client.mjs"), client.replace("http://127.0.0.1:8080", manager));
+        await writeFile(join(cwd, `${name}.mjs`), text.replace("3000", String(port)));
+        const process = startScript(join(cwd, `${name}.mjs`), [], { cwd, env });
+        running.push(process);
+        return process;
+      };
+
+      const [client = "", ...snippets] = blocks("docs/guide/embed.md", "js");
+      const servers = snippets.filter((text) => text.includes("3000"));
+      expect(servers).toHaveLength(5);
+      for (const text of servers) {
+        const port = await freePort();
+        const process = await start(text, port);
+        const site = `http://127.0.0.1:${port}`;
+        await until(`a redirect from ${process.output()} ${text}`, () => answers(`${site}/old-page`, 301));
+        expect(await (await fetch(`${site}/robots.txt`)).text()).toMatch(/^User-agent/);
+        expect(await (await fetch(`${site}/nothing-here`)).text()).toBe("the site\n");
+      }
+
+      const others = snippets.filter((text) => !text.includes("3000"));
+      expect(others).toHaveLength(1);
+      for (const text of others) {
+        const process = await start(text, 0);
+        expect(await process.exited, process.output()).toBe(0);
+        expect(process.output()).toMatch(/^302 \/articles\/hello\?id=42 \^\/blog/);
+      }
+    } finally {
+      for (const process of running) {
+        process.signal("SIGKILL");
+        await process.exited;
+      }
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 90_000);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -14,7 +14,7 @@ interface Site {
 
 let folder: string;
 let manager: string;
-let up: PosthouseProcess;
+const running: PosthouseProcess[] = [];
 const sites = new Map<string, Site>();
 
 async function readToken(file: string): Promise<string> {
@@ -26,6 +26,7 @@ async function startExample(name: string): Promise<void> {
     cwd: folder,
     env: { MANAGER_URL: manager, POSTHOUSE_AGENT_TOKEN: await readToken("agent-token"), PORT: "0" },
   });
+  running.push(process);
   const [, url = ""] = await process.printed(/(http:\/\/127\.0\.0\.1:\d+)/);
   sites.set(name, { url, process });
 }
@@ -41,16 +42,17 @@ const locationOf = (name: string, path: string): Promise<string | null> =>
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "posthouse-embedded-"));
   const ports = ["--manager-port", "0", "--site-port", "0", "--admin-port", "0"];
-  up = startPosthouse(["up", "--state", join(folder, ".posthouse"), ...ports]);
+  const up = startPosthouse(["up", "--state", join(folder, ".posthouse"), ...ports]);
+  running.push(up);
   await up.printed(/Ctrl-C stops everything/);
   [, manager = ""] = await up.printed(/Manager +(\S+)/);
   await Promise.all(adapters.map(startExample));
 }, 90_000);
 
 afterAll(async () => {
-  for (const process of [up, ...[...sites.values()].map((site) => site.process)]) {
-    process?.signal("SIGKILL");
-    await process?.exited;
+  for (const process of running) {
+    process.signal("SIGKILL");
+    await process.exited;
   }
   await rm(folder, { recursive: true, force: true });
 });
@@ -89,8 +91,9 @@ describe("all examples", () => {
   });
 
   it("go on without the Manager, stop when asked, and start again from disk", async () => {
-    up.signal("SIGKILL");
-    await up.exited;
+    const [up] = running;
+    up?.signal("SIGKILL");
+    await up?.exited;
     for (const name of adapters) {
       expect(await locationOf(name, "/fresh?a=1"), name).toBe("/baked");
       const { process } = sites.get(name) ?? {};

@@ -32,6 +32,7 @@ describe("a fetch-style server that knows the parsed URL only", () => {
     ["has no dot segments", "http://h/a/../b/./c", "h /b/c"],
     ["has no backslashes", "http://h/a\\b", "h /a/b"],
     ["has nothing from # on", "http://h/a#b", "h /a"],
+    ["has quotes encoded", "http://h/%c3%a9\"?'", "h /%c3%a9%22?%27"],
     ["has what is no ASCII encoded", "http://h/\u00e9?\u00e9", "h /%C3%A9?%C3%A9"],
     [
       "has small letters in the host, and no port of the scheme",
