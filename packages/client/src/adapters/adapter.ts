@@ -3,6 +3,7 @@
  * it or calls what comes next. A request without an answer is not touched.
  */
 import { type Answer, compatOf, formatAnswer, type RuleSet, requestUri } from "@posthouse/rules";
+import { errors } from "../errors.ts";
 
 /** Where the rules of the moment are: a client, or anything else that holds a compiled rule set. */
 export interface RuleSource {
@@ -52,6 +53,9 @@ export function createAdapter<Given extends unknown[], Result>(
   };
 }
 
+/** What every server takes as the value of a header. */
+const sendable = /^[\t -~]*$/;
+
 function findAnswer(
   ruleSet: RuleSet,
   method: string,
@@ -64,6 +68,11 @@ function findAnswer(
   const match = ruleSet.match(host, uri);
   if (match === undefined) return undefined;
   const answer = formatAnswer(match, { method, host, uri }, { compat: compatOf(ruleSet) });
+  for (const [name, value] of answer.headers) {
+    if (!sendable.test(value)) {
+      throw errors.create("ANSWER_NOT_SENDABLE", { id: match.item.id, name, value: JSON.stringify(value) });
+    }
+  }
   if (match.kind !== "page" || method !== "HEAD") return answer;
   const length = String(new TextEncoder().encode(match.content).length);
   return { ...answer, headers: [...answer.headers, ["Content-Length", length]] };
