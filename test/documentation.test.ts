@@ -18,6 +18,9 @@ const pages = [
   ...["guide", "adr"].flatMap((folder) =>
     readdirSync(join(root, "docs", folder)).map((file) => `docs/${folder}/${file}`),
   ),
+  ...readdirSync(join(root, "examples"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(root, "examples", entry.name, "README.md")))
+    .map(({ name }) => `examples/${name}/README.md`),
 ];
 const read = (page: string): string => readFileSync(join(root, page), "utf8");
 const blocks = (page: string, language: string): string[] =>

@@ -1,5 +1,5 @@
 // A site that takes a Request and gives a Response; its redirects and pages come from a Manager.
-// Here @hono/node-server carries it; Deno.serve, Bun.serve and edge runtimes take the same function.
+// Here @hono/node-server carries it; other servers take such a function too.
 import { serve } from "@hono/node-server";
 import { createClient } from "@posthouse/client";
 import { createFetchHandler } from "@posthouse/client/fetch";
