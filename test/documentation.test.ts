@@ -123,7 +123,7 @@ describe("the README's first minute", () => {
       await up.exited;
       await rm(folder, { recursive: true, force: true });
     }
-  });
+  }, 90_000);
 });
 
 describe("the servers of docs/guide/embed.md", () => {
@@ -174,7 +174,7 @@ describe("the servers of docs/guide/embed.md", () => {
       }
       await rm(folder, { recursive: true, force: true });
     }
-  }, 90_000);
+  }, 180_000);
 });
 
 async function freePort(): Promise<number> {

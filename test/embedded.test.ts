@@ -68,7 +68,7 @@ describe.each(adapters)("examples/embed-%s with a Manager", (name) => {
     expect(await ask(name, "/robots.txt")).toEqual([200, null, "User-agent: *\nAllow: /\n"]);
     expect(await ask(name, "/robots.txt", "HEAD")).toEqual([200, null, ""]);
     expect(await ask(name, "/nothing-here")).toEqual([200, null, "the site\n"]);
-  });
+  }, 60_000);
 });
 
 describe("all examples", () => {
@@ -85,10 +85,10 @@ describe("all examples", () => {
     await send("redirects", { type: "BASIC", source: "/fresh?a=1", target: "/baked", status: "FOUND" });
     await send("publish");
     for (const name of adapters) {
-      await expect.poll(() => locationOf(name, "/fresh?a=1"), { timeout: 10_000 }).toBe("/baked");
+      await expect.poll(() => locationOf(name, "/fresh?a=1"), { timeout: 20_000 }).toBe("/baked");
       expect(await locationOf(name, "/fresh")).toBeNull();
     }
-  });
+  }, 120_000);
 
   it("go on without the Manager, stop when asked, and start again from disk", async () => {
     const [up] = running;
@@ -102,5 +102,5 @@ describe("all examples", () => {
     }
     await Promise.all(adapters.map(startExample));
     for (const name of adapters) expect(await locationOf(name, "/fresh?a=1"), name).toBe("/baked");
-  }, 60_000);
+  }, 120_000);
 });
