@@ -49,7 +49,7 @@ beforeAll(() => {
       place,
     );
   }
-}, 180_000);
+}, 400_000);
 afterAll(() => {
   for (const place of [folder, bare]) rmSync(place, { recursive: true, force: true });
 });
