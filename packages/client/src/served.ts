@@ -1,5 +1,11 @@
 import type { PosthouseError } from "@posthouse/protocol";
-import type { ClientEvent, ClientFailure, ClientOperation, ClientStatus, LoadedHow } from "./client-options.ts";
+import type {
+  ClientEvent,
+  ClientFailure,
+  ClientOperation,
+  ClientStatus,
+  LoadedHow,
+} from "./client-options.ts";
 import { problemsOf, type Snapshot } from "./snapshot.ts";
 
 /** What is served now, and what is known of it. Swapped by one assignment. */

@@ -15,8 +15,10 @@ export function registerReplicaMetrics(metrics: Metrics, replicas: () => Iterabl
   perProject("connected", "1 while the Manager's push connection stands.", ({ status }) =>
     Number(status.connected),
   );
-  perProject("failing", "1 while an attempt to keep in step failed and did not succeed since.", ({ status }) =>
-    Number(status.lastError !== undefined),
+  perProject(
+    "failing",
+    "1 while an attempt to keep in step failed and did not succeed since.",
+    ({ status }) => Number(status.lastError !== undefined),
   );
   metrics.gauge(
     "posthouse_replica_failing_since_seconds",
