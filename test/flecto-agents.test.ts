@@ -2,7 +2,9 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Page, Redirect } from "@posthouse/protocol";
 import { createGoClient, type GoClient, type GoClientOptions } from "@posthouse/testkit/flecto-go-client";
+import { startFlectoManager } from "@posthouse/testkit/flecto-manager";
 import { type ManagerProcess, startManagerProcess } from "@posthouse/testkit/manager-process";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 
@@ -241,6 +243,34 @@ describe("a Go agent with our Manager", () => {
     expect(client).toMatchObject({ version: 3, redirects: [...rows(3), row(7)] });
     expect(await agents("between")).toMatchObject([{ status: "success", version: 2 }]);
   });
+
+  it.each([3, 100, 101])(
+    "gives the answers that Flecto's Manager gives, with %i redirects",
+    async (count) => {
+      const ours = await project(`same-${count}`, { redirects: count });
+      await using flecto = await startFlectoManager();
+      flecto.publish({ redirects: rows(count) as Redirect[], pages: [page as Page] });
+      const port = Number(new URL(flecto.url).port);
+      const theirs = createGoClient({
+        port,
+        namespace: "ns",
+        project: "prj",
+        agent: "a1",
+        token: flecto.token,
+      });
+      onTestFinished(() => theirs.close());
+      for (const client of [ours, theirs]) {
+        await client.check();
+        await client.check();
+      }
+      const seen = ({ exchanges }: GoClient) =>
+        exchanges.map(({ line, status, body, head }) => {
+          const type = /^content-type: (.*)$/im.exec(head)?.[1];
+          return { line, status, body, type };
+        });
+      expect(seen(ours)).toEqual(seen(theirs));
+    },
+  );
 
   it("keeps one connection over all its checks", async () => {
     const client = await project("kept", { redirects: 250 });
