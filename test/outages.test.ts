@@ -165,7 +165,7 @@ afterAll(async () => {
 for (const start of starts) {
   describe.concurrent(`an agent at a ${start} start`, () => {
     for (const [index, outage] of outages.entries()) {
-      it(`survives ${outage.name}`, { timeout: 90_000 }, async ({ skip }) => {
+      it(`survives ${outage.name}`, { timeout: 180_000 }, async ({ skip }) => {
         const cell = await makeCell(start, `${start}-${index}`, outage.needsDisk === true);
         try {
           if ("missing" in cell) {
