@@ -31,6 +31,9 @@ describe("Flecto's agent API", () => {
       "application/json",
       "1",
     ]);
+    const snapshot = await harness.agent("GET", "/snapshot");
+    expect(headers.get("etag")).toMatch(/^"[0-9a-f]{64}"$/);
+    expect(headers.get("etag")).toBe(snapshot.headers.get("etag"));
   });
 
   it("lists redirects by offset and by cursor", async () => {

@@ -60,16 +60,28 @@ export interface ClientStatus {
   readonly hash: string | undefined;
   readonly loadedFrom: "disk" | "manager" | undefined;
   readonly loadedAt: Date | undefined;
+  readonly startedAt: Date | undefined;
   /** When the Manager last confirmed or delivered what is served. */
   readonly checkedAt: Date | undefined;
   /** Whether the push connection stands. */
   readonly connected: boolean;
-  /** The latest failure that was not followed by a success of the same kind. */
-  readonly lastError: { readonly code: string; readonly message: string; readonly at: Date } | undefined;
+  /** What does not work at the moment: failures not followed by a success of the same operation, the latest last. */
+  readonly failures: readonly ClientFailure[];
+  /** The last of them. */
+  readonly lastError: ClientFailure | undefined;
   /** Errors and warnings of the items of this version. */
   readonly problems: number;
   readonly redirects: number;
   readonly pages: number;
+}
+
+export interface ClientFailure {
+  readonly operation: ClientOperation;
+  readonly code: string;
+  readonly message: string;
+  /** When this operation failed first, and last, since it worked. */
+  readonly since: Date;
+  readonly at: Date;
 }
 
 export type LoadedHow = "disk" | "snapshot" | "changes" | "pages" | "same";
@@ -99,7 +111,9 @@ export type ClientEvent =
       readonly operation: ClientOperation;
       readonly error: PosthouseError;
       readonly retryInMs?: number;
-    };
+    }
+  /** An operation that had failed works again. */
+  | { readonly type: "recovered"; readonly operation: ClientOperation };
 
 /** `read`, `save`: the copy on disk; `check`: version and rules; `changes`: a difference, after which the whole is taken. */
 export type ClientOperation = "read" | "check" | "changes" | "push" | "save" | "report";

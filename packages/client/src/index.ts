@@ -2,6 +2,7 @@ export { type Backoff, type BackoffOptions, createBackoff } from "./backoff.ts";
 export { type Client, createClient } from "./client.ts";
 export type {
   ClientEvent,
+  ClientFailure,
   ClientOperation,
   ClientOptions,
   ClientStatus,

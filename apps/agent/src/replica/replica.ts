@@ -1,5 +1,11 @@
 /** The local copy of one project: @posthouse/client with the agent's store, and what the log says about it. */
-import { type Client, type ClientEvent, type ClientStatus, createClient } from "@posthouse/client";
+import {
+  type Client,
+  type ClientEvent,
+  type ClientOperation,
+  type ClientStatus,
+  createClient,
+} from "@posthouse/client";
 import type { RuleSet } from "@posthouse/rules";
 import type { Log, Part } from "@posthouse/service";
 import type { ProjectConfig } from "../config/schema.ts";
@@ -70,23 +76,23 @@ export function createReplica(options: ReplicaOptions): Replica {
 const staleAfterMs = 600_000;
 const reportedProblems = 10;
 
-/** Turns the client's events into log entries: a failure is told once, then again when freshness is lost. */
+/** Turns the client's events into log entries: each failure is told once, then again when freshness is lost. */
 function createReporter(log: Log, status: () => ClientStatus): (event: ClientEvent) => void {
-  const failing = new Set<string>();
-  let since = 0;
+  const failing = new Map<ClientOperation, string>();
   let toldStale = false;
 
-  function onFailed({ operation, error }: ClientEvent & { type: "failed" }): void {
-    const { version, checkedAt } = status();
-    if (!failing.has(operation)) {
-      failing.add(operation);
-      since ||= Date.now();
+  function onFailed({ operation, error, retryInMs }: ClientEvent & { type: "failed" }): void {
+    const { version, checkedAt, startedAt } = status();
+    // Check, push and report mostly fail of one cause.
+    const isKnown = [...failing.values()].includes(error.code);
+    failing.set(operation, error.code);
+    if (isKnown) log.debug({ error, operation, retryInMs }, "still not in step");
+    else
       log.warn(
-        { error, operation, serving: version },
+        { error, operation, serving: version, retryInMs: retryInMs && Math.round(retryInMs) },
         "the control plane copy is not in step; it is tried again",
       );
-    } else log.debug({ error, operation }, "still not in step");
-    const age = Date.now() - (checkedAt?.getTime() ?? since);
+    const age = Date.now() - (checkedAt ?? startedAt ?? new Date()).getTime();
     if (operation === "check" && age > staleAfterMs && !toldStale) {
       toldStale = true;
       log.warn(
@@ -96,12 +102,10 @@ function createReporter(log: Log, status: () => ClientStatus): (event: ClientEve
     }
   }
 
-  function recovered(...operations: string[]): void {
-    const any = operations.map((operation) => failing.delete(operation)).includes(true);
-    if (!any) return;
-    since = 0;
-    toldStale = false;
-    log.info({ version: status().version }, "in step again");
+  function onRecovered(operation: ClientOperation): void {
+    failing.delete(operation);
+    if (operation === "check") toldStale = false;
+    if (failing.size === 0) log.info({ version: status().version }, "in step again");
   }
 
   return (event) => {
@@ -120,15 +124,10 @@ function createReporter(log: Log, status: () => ClientStatus): (event: ClientEve
         if (problems.length > reportedProblems) {
           log.warn({ problems: problems.length }, "more rules have problems; /status shows how many");
         }
-        if (how !== "disk") recovered("check", "changes");
         return;
       }
-      case "unchanged":
-        return recovered("check", "changes");
-      case "connected":
-        return recovered("push");
-      case "saved":
-        return recovered("save");
+      case "recovered":
+        return onRecovered(event.operation);
       case "older":
         return log.warn(
           { version: event.version, loadedVersion: event.loadedVersion },

@@ -26,8 +26,9 @@ export function registerAgentApi(app: FastifyInstance, { projects, items, agents
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
 
   app.get("/version", access({ resource: "any", action: "read" }), async (request, reply) => {
-    const { version } = await projectOf(request);
-    reply.header(syncHeader, "1");
+    const { version, hash } = await projectOf(request);
+    // The tag tells our own agents that a restored Manager has other items under the same number.
+    reply.header(syncHeader, "1").header("etag", `"${Buffer.from(hash).toString("hex")}"`);
     return sendGoJson(reply, version);
   });
 
