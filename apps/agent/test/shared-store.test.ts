@@ -32,21 +32,21 @@ describe("one snapshot file, two replicas", () => {
     expect(Buffer.concat(text).toString()).toBe("b\n");
     await rm(directory, { recursive: true });
   });
+});
 
-  it("is read once what is under way is written", async () => {
-    const directory = await mkdtemp(join(tmpdir(), "posthouse-store-"));
-    const path = join(directory, "plane", "project");
-    async function* lines(): AsyncGenerator<string> {
-      await sleep(50);
-      yield "new\n";
-    }
-    const written = sharedFileStore(path).write(lines());
-    const text: Uint8Array[] = [];
-    for await (const chunk of (await sharedFileStore(path).read()) ?? []) text.push(chunk);
-    expect(Buffer.concat(text).toString()).toBe("new\n");
-    await written;
-    await rm(directory, { recursive: true });
-  });
+it("reads what is being written once it is written", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "posthouse-store-"));
+  const path = join(directory, "project");
+  async function* lines(): AsyncGenerator<string> {
+    await sleep(50);
+    yield "late\n";
+  }
+  const writing = sharedFileStore(path).write(lines());
+  const text: Uint8Array[] = [];
+  for await (const chunk of (await sharedFileStore(path).read()) ?? []) text.push(chunk);
+  expect(Buffer.concat(text).toString()).toBe("late\n");
+  await writing;
+  await rm(directory, { recursive: true });
 });
 
 describe("the path of a snapshot", () => {

@@ -4,8 +4,8 @@ import { createFileStore } from "@posthouse/client/node";
 const writing = new Map<string, Promise<void>>();
 
 /**
- * A file store that never writes one path twice at once, and reads what was just about to be written: during a reload
- * an old and a new replica share a file.
+ * A file store that never writes one path twice at once, and reads what is being written once it is: during a reload an
+ * old and a new replica share a file.
  */
 export function sharedFileStore(path: string): SnapshotStore {
   const store = createFileStore(path);
