@@ -27,7 +27,6 @@ export function registerAgentApi(app: FastifyInstance, { projects, items, agents
 
   app.get("/version", access({ resource: "any", action: "read" }), async (request, reply) => {
     const { version, hash } = await projectOf(request);
-    // The tag tells our own agents that a restored Manager has other items under the same number.
     reply.header(syncHeader, "1").header("etag", `"${Buffer.from(hash).toString("hex")}"`);
     return sendGoJson(reply, version);
   });
