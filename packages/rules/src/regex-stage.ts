@@ -1,4 +1,3 @@
-import type { RedirectItem } from "@posthouse/protocol";
 import { createPatternCache } from "./pattern/pattern-cache.ts";
 import { findRules, type PrefixNode } from "./prefix-tree.ts";
 import { compareRules, type RegexRule } from "./regex-rule.ts";
@@ -7,7 +6,7 @@ import { substitute } from "./substitution.ts";
 import { isTargetSafe } from "./target.ts";
 
 interface RegexHit {
-  readonly item: RedirectItem;
+  readonly id: number;
   readonly target: string;
 }
 
@@ -45,10 +44,9 @@ export function createRegexStage(options: RuleSetOptions): RegexStage {
       deadline.tried += 1;
       const captures = cache.compiled(rule).exec(text);
       if (captures === undefined) continue;
-      const { item } = rule;
-      const target = substitute(item.target, captures);
-      if (target !== undefined && (flecto || isTargetSafe(item.target, target, captures.length - 1)))
-        return { item, target };
+      const target = substitute(rule.target, captures);
+      if (target !== undefined && (flecto || isTargetSafe(rule.target, target, captures.length - 1)))
+        return { id: rule.id, target };
       counters.targetsRefused += 1;
     }
     return undefined;
