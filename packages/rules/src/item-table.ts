@@ -1,8 +1,10 @@
 import {
   type Item,
   type PageContentType,
+  type PageItem,
   pageContentTypes,
   pageTypes,
+  type RedirectItem,
   redirectStatusNames,
   redirectTypes,
 } from "@posthouse/protocol";
@@ -37,12 +39,7 @@ const shapes = [
     contentTypes.map((contentType) => ({ kind: "page", type, contentType }) as const),
   ),
 ];
-const shapeKeys = new Map(
-  shapes.map((shape, index) => [
-    `${shape.kind} ${shape.type} ${shape.kind === "page" ? shape.contentType : shape.status}`,
-    index,
-  ]),
-);
+const pageShapes = redirectTypes.length * redirectStatusNames.length;
 const wholeItem = 255;
 
 export function getItem(table: ItemTable, id: number): Item | undefined {
@@ -113,10 +110,18 @@ export function listProblems(table: ItemTable): readonly Problem[] {
 }
 
 function shapeOf(item: Item): number {
-  const known = shapeKeys.get(
-    `${item.kind} ${item.type} ${item.kind === "page" ? item.contentType : item.status}`,
-  );
-  return known === undefined || Object.keys(item).length !== 6 ? wholeItem : known;
+  const shape = item.kind === "page" ? pageShape(item) : redirectShape(item);
+  return shape < 0 || Object.keys(item).length !== 6 ? wholeItem : shape;
+}
+
+function redirectShape({ type, status }: RedirectItem): number {
+  const [first, second] = [redirectTypes.indexOf(type), redirectStatusNames.indexOf(status)];
+  return first < 0 || second < 0 ? -1 : first * redirectStatusNames.length + second;
+}
+
+function pageShape({ type, contentType }: PageItem): number {
+  const [first, second] = [pageTypes.indexOf(type), contentTypes.indexOf(contentType)];
+  return first < 0 || second < 0 ? -1 : pageShapes + first * contentTypes.length + second;
 }
 
 function nameOf(item: Item): string {
