@@ -1,7 +1,13 @@
 /** Go's `encoding/csv` with lazy quotes, fed in pieces of any size. */
 export interface RecordReader {
-  push(text: string): string[][];
-  end(): string[][];
+  push(text: string): Row[];
+  end(): Row[];
+}
+
+/** The cells of a record, and the line of the file on which it starts, from 1. */
+export interface Row {
+  readonly cells: readonly string[];
+  readonly fileLine: number;
 }
 
 /** Text and cells of one record that are kept; what is beyond is dropped (an open quote swallows the rest of a file). */
@@ -17,7 +23,9 @@ export function createRecordReader(separator: string): RecordReader {
   let cells: string[] = [];
   let cell = "";
   let kept = 0;
-  let records: string[][] = [];
+  let records: Row[] = [];
+  let line = 1;
+  let startLine = 1;
 
   function keep(text: string): void {
     const part = kept + text.length > longestRecord ? text.slice(0, longestRecord - kept) : text;
@@ -35,11 +43,13 @@ export function createRecordReader(separator: string): RecordReader {
     const isBlank = mode !== "quote" && mode !== "quoteReturn" && mode !== "quoted" && cells.length === 0;
     if (!isBlank || cell !== "") {
       endCell();
-      records.push(cells);
+      records.push({ cells, fileLine: startLine });
       cells = [];
     }
     mode = "start";
     kept = 0;
+    line += 1;
+    startLine = line;
   }
 
   function readPiece(text: string): void {
@@ -69,6 +79,7 @@ export function createRecordReader(separator: string): RecordReader {
         else if (end < text.length) {
           cell = withoutReturn(cell);
           keep("\n");
+          line += 1;
         }
         at = end + 1;
       } else if (character === "\n") {
@@ -89,7 +100,7 @@ export function createRecordReader(separator: string): RecordReader {
     }
   }
 
-  function take(): string[][] {
+  function take(): Row[] {
     const read = records;
     records = [];
     return read;

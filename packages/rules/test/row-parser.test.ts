@@ -2,7 +2,7 @@ import { type Redirect, redirectStatusNames } from "@posthouse/protocol";
 import { createRowParser, type TsvRow } from "@posthouse/rules";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createRecordReader } from "../src/tsv-record.ts";
+import { createRecordReader, type Row } from "../src/tsv-record.ts";
 
 function read(text: string, sizes: readonly number[] = []): TsvRow[] {
   const parser = createRowParser();
@@ -47,7 +47,9 @@ describe("the row parser", () => {
           [type.toLowerCase(), quote(source), quote(target), status].join(separator),
         );
         const text = mark + [header.join(separator), ...rows, ""].join(newline);
-        expect(read(text, sizes)).toEqual(all.map((redirect, index) => ({ line: index + 2, redirect })));
+        expect(read(text, sizes)).toEqual(
+          all.map((redirect, index) => ({ line: index + 2, fileLine: index + 2, redirect })),
+        );
       }),
       { numRuns: 500 },
     );
@@ -74,7 +76,7 @@ describe("records", () => {
       fc.property(text, fc.array(fc.integer({ min: 1, max: 5 })), (whole, sizes) => {
         const once = createRecordReader(",");
         const pieces = createRecordReader(",");
-        const records: string[][] = [];
+        const records: Row[] = [];
         let rest = whole;
         for (const size of sizes) {
           records.push(...pieces.push(rest.slice(0, size)));
@@ -103,7 +105,13 @@ describe("records", () => {
     ["a,b\r", [["a", "b"]]],
   ])("are read from %j", (text, records) => {
     const reader = createRecordReader(",");
-    expect([...reader.push(text), ...reader.end()]).toEqual(records);
+    expect([...reader.push(text), ...reader.end()].map(({ cells }) => cells)).toEqual(records);
+  });
+
+  it("know the line on which they start", () => {
+    const reader = createRecordReader(",");
+    const records = [...reader.push('\na,"b\r\n\n"\n\nc'), ...reader.push("\nd\n"), ...reader.end()];
+    expect(records.map(({ fileLine }) => fileLine)).toEqual([2, 6, 7]);
   });
 
   it("of any length keep a bounded part, and the next one is whole", () => {
@@ -111,7 +119,7 @@ describe("records", () => {
     const records = reader.push("a,");
     for (let piece = 0; piece < 40; piece++) records.push(...reader.push("x".repeat(65_536)));
     records.push(...reader.push(`,"z\n${",".repeat(1000)}"\nb,c\n`));
-    expect(records.map((cells) => cells.map(({ length }) => length))).toEqual([
+    expect(records.map(({ cells }) => cells.map(({ length }) => length))).toEqual([
       [1, 1_048_575, 0],
       [1, 1],
     ]);
