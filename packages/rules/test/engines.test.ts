@@ -71,7 +71,7 @@ describe("the two engines", () => {
           expect(filled(fast.exec(input))).toEqual(filled(exact.exec(input)));
         }
       }),
-      { numRuns: 6000 },
+      { numRuns: Number(process.env.RUNS ?? 6000) },
     );
     expect(proven).toBeGreaterThan(300);
   });
