@@ -77,6 +77,13 @@ describe("the two engines", () => {
   });
 });
 
+describe("characters of two units", () => {
+  it.each(["[^a]$", ".$", "(?s:.)\\z", "[^/]{2}$"])("are found by %s", (source) => {
+    const pattern = parsePattern(source);
+    expect(createForJavaScript(pattern).exec("a😀")).toEqual(createForRe2(pattern).exec("a😀"));
+  });
+});
+
 /** A group that took no part is as good as one that took no text: both are filled in as nothing. */
 function filled(captures: readonly (string | undefined)[] | undefined): string[] | undefined {
   return captures === undefined ? undefined : Array.from(captures, (capture) => capture ?? "");
