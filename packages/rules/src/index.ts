@@ -16,6 +16,7 @@ export type {
   RuleSetOptions,
 } from "./rule-set.ts";
 export { compileRules, createRuleSetBuilder } from "./rule-set-builder.ts";
+export { checkRules } from "./rules-check.ts";
 export { formatTsvRow, tsvHeader } from "./tsv-format.ts";
 export {
   createRowParser,

@@ -18,7 +18,10 @@ export function checkRedirect(redirect: Redirect): Problem[] {
     adviseOnPattern(redirect, pattern, problems);
     const example = findSiteEscape(redirect, pattern);
     if (example !== undefined) {
-      problems.push(createProblem("TARGET_MAY_LEAVE_SITE", { field: "target", values: { example } }));
+      const position = redirect.target.indexOf("$");
+      problems.push(
+        createProblem("TARGET_MAY_LEAVE_SITE", { field: "target", position, values: { example } }),
+      );
     }
   }
   return problems;
@@ -33,7 +36,11 @@ export function examineRedirect(
   const { type, source, status } = redirect;
   if (!redirectTypes.includes(type)) {
     problems.push(
-      createProblem("TYPE_UNKNOWN", { field: "type", values: { type, known: redirectTypes.join(", ") } }),
+      createProblem("TYPE_UNKNOWN", {
+        field: "type",
+        position: 0,
+        values: { type, known: redirectTypes.join(", ") },
+      }),
     );
   }
   if (source.length > longestSource) {
@@ -47,7 +54,7 @@ export function examineRedirect(
   const pattern = isPattern ? examinePattern(redirect, problems, patternSize) : undefined;
   checkTarget(redirect, problems);
   if (!Object.hasOwn(redirectStatuses, status)) {
-    problems.push(createProblem("STATUS_UNKNOWN", { field: "status", values: { status } }));
+    problems.push(createProblem("STATUS_UNKNOWN", { field: "status", position: 0, values: { status } }));
   }
   return { problems, pattern };
 }
@@ -59,7 +66,7 @@ const plainHostPath =
 
 function checkPathSource(source: string, problems: Problem[]): void {
   if (source === "") {
-    problems.push(createProblem("SOURCE_EMPTY", { field: "source" }));
+    problems.push(createProblem("SOURCE_EMPTY", { field: "source", position: 0 }));
   } else if (!source.startsWith("/")) {
     problems.push(createProblem("SOURCE_NOT_ROOTED", { field: "source", position: 0 }));
   } else {
@@ -70,7 +77,7 @@ function checkPathSource(source: string, problems: Problem[]): void {
 
 function checkHostSource(source: string, problems: Problem[]): void {
   if (source === "") {
-    problems.push(createProblem("SOURCE_EMPTY", { field: "source" }));
+    problems.push(createProblem("SOURCE_EMPTY", { field: "source", position: 0 }));
     return;
   }
   if (!checkNoScheme(source, problems)) return;
@@ -96,7 +103,7 @@ function checkNoScheme(source: string, problems: Problem[]): boolean {
 }
 
 function checkTarget({ type, target }: Redirect, problems: Problem[]): void {
-  if (target === "") problems.push(createProblem("TARGET_EMPTY", { field: "target" }));
+  if (target === "") problems.push(createProblem("TARGET_EMPTY", { field: "target", position: 0 }));
   else if ((type === "BASIC_HOST" || type === "REGEX_HOST") && !/^(https?:)?\/\//i.test(target)) {
     problems.push(createProblem("TARGET_WITHOUT_SCHEME", { field: "target", position: 0 }));
   }
