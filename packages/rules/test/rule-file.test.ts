@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { type Redirect, redirectStatusNames } from "@posthouse/protocol";
 import { formatTsvRow, parseRules, type RuleFileFormat, tsvHeader } from "@posthouse/rules";
 import fc from "fast-check";
@@ -144,4 +146,15 @@ describe("a rule file", () => {
       expect(() => parseRules(content, format)).toThrow(refused);
     },
   );
+
+  it.each([
+    ["yml", "yaml"],
+    ["text", "_redirects"],
+  ] as const)("as the guide shows it in a block %s is right", (block, format) => {
+    const guide = readFileSync(join(import.meta.dirname, "../../../docs/guide/rule-files.md"), "utf8");
+    const example = guide.split("```" + block + "\n")[1]?.split("```")[0] ?? "";
+    const file = parseRules(example, format);
+    expect(file.errors).toEqual([]);
+    expect(file.redirects.length).toBeGreaterThan(1);
+  });
 });
