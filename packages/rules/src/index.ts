@@ -17,7 +17,10 @@ export type {
 } from "./rule-set.ts";
 export { compileRules, createRuleSetBuilder } from "./rule-set-builder.ts";
 export { compatOf } from "./rule-set-matcher.ts";
+export { checkRules } from "./rules-check.ts";
+export { formatTsvRow, tsvHeader } from "./tsv-format.ts";
 export {
+  createRowParser,
   createTsvParser,
   type TsvParser,
   type TsvReason,
