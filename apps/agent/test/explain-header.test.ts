@@ -1,6 +1,7 @@
-import { Secret } from "@posthouse/service";
+import { createLog, Secret } from "@posthouse/service";
 import { type RawAnswer, sendRaw } from "@posthouse/testkit/raw-http";
 import { describe, expect, it } from "vitest";
+import type { Exchange } from "../src/http/exchange.ts";
 import { createExplainHeader, type ExplainedRequest } from "../src/http/explain-header.ts";
 import { basic, type Harness, startHarness } from "./harness.ts";
 
@@ -65,36 +66,54 @@ describe("an answer explained by a header", () => {
 });
 
 describe("explaining", () => {
-  function run(explanations: readonly (() => ExplainedRequest)[], tick = 0): string[] {
-    let now = 0;
-    const header = createExplainHeader(new Secret("t"), () => now);
-    return explanations.map((explain) => {
+  const busy = '{"busy":"one request a second is explained"}';
+
+  function explaining() {
+    const clock = { now: 0 };
+    const log = createLog({ format: "json", level: "silent" });
+    const header = createExplainHeader({ token: new Secret("t"), log, clock: () => clock.now });
+    /** Resolves with the header's value once the request is answered. */
+    const explain = (explanation: () => Promise<ExplainedRequest>): Promise<string> => {
+      const answered = Promise.withResolvers<string>();
       let value = "";
-      now += tick;
-      const rawHeaders = ["Posthouse-Explain", "t"];
-      const addHeader = (name: string, text: string): void => {
-        if (name === "Posthouse-Explain") value = text;
-      };
-      header.add({ rawHeaders, addHeader } as never, explain);
-      return value;
-    });
+      const exchange = {
+        rawHeaders: ["Posthouse-Explain", "t"],
+        addHeader(name: string, text: string) {
+          if (name === "Posthouse-Explain") value = text;
+        },
+        answer: (status: number) => answered.resolve(String(status)),
+      } as unknown as Exchange;
+      expect(header.isAsked(exchange)).toBe(true);
+      header.explain(exchange, explanation, () => answered.resolve(value));
+      return answered.promise;
+    };
+    return { clock, explain };
   }
 
-  it("is done once a second for all who ask", () => {
-    let done = 0;
-    const explain = (): ExplainedRequest => ({ done: ++done });
-    const busy = '{"busy":"one request a second is explained"}';
-    expect(run([explain, explain, explain, explain], 400)).toEqual([
-      '{"done":1,"near":[]}',
-      busy,
-      busy,
-      '{"done":2,"near":[]}',
-    ]);
+  it("is done for one request at a time, and once a second, for all who ask", async () => {
+    const { clock, explain } = explaining();
+    const first = Promise.withResolvers<ExplainedRequest>();
+    const running = explain(() => first.promise);
+    clock.now = 5000;
+    expect(await explain(async () => ({}))).toBe(busy);
+    first.resolve({ done: 1 });
+    expect(await running).toBe('{"done":1,"near":[]}');
+    await Promise.resolve();
+    expect(await explain(async () => ({}))).toBe(busy);
+    clock.now = 6000;
+    expect(await explain(async () => ({ done: 2 }))).toBe('{"done":2,"near":[]}');
   });
 
-  it("fits into a header: as many near rules as there is room for, in ASCII", () => {
+  it("that fails is answered with 500, and the next one is explained", async () => {
+    const { clock, explain } = explaining();
+    expect(await explain(() => Promise.reject(new Error("planted")))).toBe("500");
+    clock.now = 1000;
+    expect(await explain(async () => ({}))).toBe('{"near":[]}');
+  });
+
+  it("fits into a header: as many near rules as there is room for, in ASCII", async () => {
     const near = Array.from({ length: 20 }, (_, id) => ({ id, source: "/\u00e9\r\n".repeat(100) }));
-    const [text = ""] = run([() => ({ answer: null, near })]);
+    const text = await explaining().explain(async () => ({ answer: null, near }));
     expect(text.length).toBeLessThanOrEqual(4000);
     expect(text).toMatch(/^[\x20-\x7e]+$/);
     const read = JSON.parse(text) as { near: object[]; more: number };
