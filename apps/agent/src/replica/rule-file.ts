@@ -78,7 +78,7 @@ async function compile(thread: Thread, rules: RuleSetOptions): Promise<LoadedRul
   const ruleSet = builder.build();
   // What is doubtful was told by the reader; what these settings refuse is told by the RuleSet.
   const refused = ruleSet.problems.filter(({ severity }) => severity === "error");
-  const problems = [...head.problems, ...describeProblems(refused, (id) => lines[id] || undefined)];
+  const problems = [...head.problems, ...describeProblems(refused, (id) => lines[id])];
   return {
     ruleSet,
     hash: head.hash,
