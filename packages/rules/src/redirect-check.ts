@@ -11,9 +11,13 @@ const longestTarget = 2048;
 /**
  * Everything that is wrong or doubtful with a redirect, in the order of its fields. A Manager refuses a redirect with
  * an `error`. A RuleSet serves what it can, as Flecto's agents do, and leaves out only what cannot be matched at all.
+ * `patternSize`: as a RuleSet's.
  */
-export function checkRedirect(redirect: Redirect): Problem[] {
-  const { problems, pattern } = examineRedirect(redirect);
+export function checkRedirect(
+  redirect: Redirect,
+  options: { readonly patternSize?: number } = {},
+): Problem[] {
+  const { problems, pattern } = examineRedirect(redirect, options.patternSize);
   if (pattern !== undefined) {
     adviseOnPattern(redirect, pattern, problems);
     const example = findSiteEscape(redirect, pattern);

@@ -13,6 +13,7 @@ export interface RuleFileTask {
   readonly path: string;
   readonly maxBytes: number;
   readonly knownHash: string | undefined;
+  readonly patternSize: number | undefined;
 }
 
 /** One `head`, or `known` or `failed`; after a head `items` for each "next", then `end`. */
@@ -40,7 +41,7 @@ const readAgainMs = 200;
 
 const port = parentPort;
 if (!port) throw new Error("this file runs as a worker thread");
-const { path, maxBytes, knownHash } = workerData as RuleFileTask;
+const { path, maxBytes, knownHash, patternSize } = workerData as RuleFileTask;
 
 /** Reads until the file was the same before and after: it may be being written. */
 async function readWhole(): Promise<Buffer> {
@@ -66,7 +67,11 @@ interface ReadFile {
 function readItems(bytes: Buffer): ReadFile {
   const format = ruleFileFormat(path);
   if (format === undefined) throw new Error("its name tells no format");
-  const { redirects, pages, lines, errors, warnings } = parseRules(bytes.toString("utf8"), format);
+  const { redirects, pages, lines, errors, warnings } = parseRules(
+    bytes.toString("utf8"),
+    format,
+    patternSize === undefined ? {} : { patternSize },
+  );
   const read: ReadFile = { items: [], lines: [], problems: [] };
   let id = 0;
   const add = (item: Item, line = 0): void => {

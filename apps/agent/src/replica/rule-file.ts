@@ -42,7 +42,12 @@ export async function loadRuleFile(
   const timeout = AbortSignal.timeout(withinMs);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
   signal.throwIfAborted();
-  const thread = startThread({ path, maxBytes, knownHash: options.knownHash });
+  const thread = startThread({
+    path,
+    maxBytes,
+    knownHash: options.knownHash,
+    patternSize: options.rules?.patternSize,
+  });
   const onAbort = (): void => thread.fail(signal.reason);
   signal.addEventListener("abort", onAbort);
   try {
