@@ -11,13 +11,14 @@ const longestTarget = 2048;
 /**
  * Everything that is wrong or doubtful with a redirect, in the order of its fields. A Manager refuses a redirect with
  * an `error`. A RuleSet serves what it can, as Flecto's agents do, and leaves out only what cannot be matched at all.
- * `patternSize`: as a RuleSet's.
  */
-export function checkRedirect(
-  redirect: Redirect,
-  options: { readonly patternSize?: number } = {},
-): Problem[] {
-  const { problems, pattern } = examineRedirect(redirect, options.patternSize);
+export function checkRedirect(redirect: Redirect): Problem[] {
+  return checkRedirectWithin(redirect, undefined);
+}
+
+/** The same with another bound on the program of a pattern. */
+export function checkRedirectWithin(redirect: Redirect, patternSize: number | undefined): Problem[] {
+  const { problems, pattern } = examineRedirect(redirect, patternSize);
   if (pattern !== undefined) {
     adviseOnPattern(redirect, pattern, problems);
     const example = findSiteEscape(redirect, pattern);

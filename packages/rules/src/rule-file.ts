@@ -1,7 +1,7 @@
 import type { Page, Redirect } from "@posthouse/protocol";
 import { checkPage } from "./page-check.ts";
 import type { Problem } from "./problem.ts";
-import { checkRedirect } from "./redirect-check.ts";
+import { checkRedirectWithin } from "./redirect-check.ts";
 import { readRedirectsFile } from "./redirects-file.ts";
 import { type Entry, readJsonEntries, readYamlEntries } from "./structured-file.ts";
 import { createRowParser } from "./tsv-parser.ts";
@@ -87,7 +87,15 @@ function collect(entries: Iterable<Entry>, options: ParseOptions): RuleFile {
     if ("error" in entry) errors.push({ line, ...entry.error });
     else if ("redirect" in entry) {
       const { redirect } = entry;
-      if (!check(line, `redirect ${redirect.source}`, "source", checkRedirect(redirect, options))) continue;
+      if (
+        !check(
+          line,
+          `redirect ${redirect.source}`,
+          "source",
+          checkRedirectWithin(redirect, options.patternSize),
+        )
+      )
+        continue;
       redirects.push(redirect);
       lines.redirects.push(line);
     } else {

@@ -1,7 +1,7 @@
 import { type Redirect, type RedirectStatus, redirectStatuses, redirectTypes } from "@posthouse/protocol";
 import { rulesErrors } from "./errors.ts";
 import type { Problem } from "./problem.ts";
-import { checkRedirect } from "./redirect-check.ts";
+import { checkRedirectWithin } from "./redirect-check.ts";
 import { createRecordReader, type RecordReader, type Row } from "./tsv-record.ts";
 
 export type TsvReason =
@@ -121,7 +121,7 @@ function readRow(
   if (seen.has(source)) return fail("DUPLICATE_SOURCE_IN_FILE", "An earlier row has the same source.");
   seen.add(source);
   const redirect: Redirect = { type: knownType, source, target, status: knownStatus };
-  const problems = checkRedirect(redirect, options);
+  const problems = checkRedirectWithin(redirect, options.patternSize);
   if (problems.length === 0) return { redirect };
   const wrong = problems.find(({ severity }) => severity === "error");
   return wrong === undefined ? { redirect, warnings: problems } : fail("INVALID_REDIRECT", wrong.message);
