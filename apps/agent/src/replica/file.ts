@@ -10,13 +10,23 @@ import { type LoadedRuleFile, loadRuleFile } from "./rule-file.ts";
 
 const retryMs = 60_000;
 
+/** The file could not be read, since and until when. */
+interface FileFailure {
+  readonly operation: "read";
+  readonly code: string;
+  readonly message: string;
+  readonly since: Date;
+  readonly at: Date;
+}
+
 /** What is served of a file, and what is known of it. */
 class FileState {
   loaded: LoadedRuleFile | undefined;
   version = 0;
   loadedAt: Date | undefined;
   checkedAt: Date | undefined;
-  lastError: ReplicaStatus["lastError"];
+  startedAt: Date | undefined;
+  lastError: FileFailure | undefined;
   readonly first: PromiseWithResolvers<void> = Promise.withResolvers<void>();
   readonly #path: string;
   readonly #log: Log;
@@ -24,6 +34,24 @@ class FileState {
   constructor(path: string, log: Log) {
     this.#path = path;
     this.#log = log;
+  }
+
+  get status(): ReplicaStatus & { readonly failures: readonly FileFailure[] } {
+    const { loaded, version, startedAt, loadedAt, checkedAt, lastError } = this;
+    const status = {
+      version,
+      hash: loaded?.hash,
+      loadedFrom: loaded && ("file" as const),
+      startedAt,
+      loadedAt,
+      checkedAt,
+      failures: lastError ? [lastError] : [],
+      lastError,
+      problems: loaded?.problemCount ?? 0,
+      redirects: loaded?.ruleSet.redirects ?? 0,
+      pages: loaded?.ruleSet.pages ?? 0,
+    };
+    return status;
   }
 
   swap(loaded: LoadedRuleFile, durationMs: number): void {
@@ -54,7 +82,9 @@ class FileState {
 
   failed(error: PosthouseError): void {
     const isNew = this.lastError?.message !== error.message;
-    this.lastError = { code: error.code, message: error.message, at: new Date() };
+    const at = new Date();
+    const since = this.lastError?.since ?? at;
+    this.lastError = { operation: "read", code: error.code, message: error.message, since, at };
     const text = this.loaded ? "the rules loaded before are served on" : "no rules to serve yet";
     if (isNew) this.#log.warn({ error }, text);
   }
@@ -142,18 +172,7 @@ export function createFileReplica(options: FileReplicaOptions): Replica {
       return state.loaded?.ruleSet;
     },
     get status() {
-      const { loaded, version, loadedAt, checkedAt, lastError } = state;
-      return {
-        version,
-        hash: loaded?.hash,
-        loadedFrom: loaded && ("file" as const),
-        loadedAt,
-        checkedAt,
-        lastError,
-        problems: loaded?.problemCount ?? 0,
-        redirects: loaded?.ruleSet.redirects ?? 0,
-        pages: loaded?.ruleSet.pages ?? 0,
-      };
+      return state.status;
     },
     get problems() {
       return state.loaded?.problems ?? [];
@@ -164,6 +183,7 @@ export function createFileReplica(options: FileReplicaOptions): Replica {
     ready: () => state.first.promise,
     async start() {
       if (signal.aborted) return;
+      state.startedAt = new Date();
       await watch.start();
       await changed();
     },
