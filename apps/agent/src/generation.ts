@@ -150,7 +150,7 @@ function createSiteHandler(
     const { compat } = source.config;
     return [{ match, value: createRedirectHandler({ project, source, compat, requests: redirectRequests }) }];
   });
-  return createPipeline(createHostTable(entries));
+  return createPipeline(createHostTable(entries, site));
 }
 
 /** A changed project that had rules must have rules again before it takes over. */

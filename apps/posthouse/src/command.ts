@@ -24,6 +24,8 @@ export interface Arguments {
 export interface Command {
   readonly name: string;
   readonly summary: string;
+  /** Paragraphs of its own help page: what it reads, what it writes, how it ends. */
+  readonly details?: readonly string[];
   readonly positionals: readonly { readonly name: string; readonly help: string }[];
   readonly options: Readonly<Record<string, CommandOption>>;
   readonly examples: readonly string[];

@@ -1,6 +1,7 @@
 import type { Command } from "./command.ts";
 import { agentCommand } from "./commands/agent.ts";
 import { checkCommand } from "./commands/check.ts";
+import { convertCommand } from "./commands/convert.ts";
 import { importCommand } from "./commands/import.ts";
 import { managerCommand } from "./commands/manager.ts";
 import { schemaCommand } from "./commands/schema.ts";
@@ -13,5 +14,6 @@ export const commands: readonly Command[] = [
   managerCommand,
   checkCommand,
   importCommand,
+  convertCommand,
   schemaCommand,
 ];

@@ -10,6 +10,12 @@ export const commandErrors: ErrorCatalogue<
   | "MANAGER_REFUSED"
   | "STATE_UNUSABLE"
   | "AGENT_NOT_READY"
+  | "CONVERT_SYNTAX"
+  | "CONVERT_INVALID"
+  | "MIDDLEWARE_AMBIGUOUS"
+  | "MIDDLEWARE_UNKNOWN"
+  | "FILE_EXISTS"
+  | "FILE_NOT_WRITABLE"
 > = createErrorCatalogue({
   COMMAND_UNKNOWN: {
     message: 'there is no command "{name}"',
@@ -35,4 +41,19 @@ export const commandErrors: ErrorCatalogue<
     message: "the agent had nothing to serve after {seconds} s",
     hint: "`posthouse up --verbose` shows what it tried.",
   },
+  CONVERT_SYNTAX: { message: "{where}: cannot be read: {reason}", hint: "Give YAML or JSON." },
+  CONVERT_INVALID: {
+    message: "{problems}",
+    hint: "The middleware does not start with this either; correct the keys named above.",
+  },
+  MIDDLEWARE_AMBIGUOUS: {
+    message: "{file} has {count} Flecto middlewares: {names}",
+    hint: "Choose one with --middleware NAME.",
+  },
+  MIDDLEWARE_UNKNOWN: {
+    message: "{file} has no Flecto middleware{wanted}",
+    hint: "{expected}",
+  },
+  FILE_EXISTS: { message: "{file} exists already", hint: "Choose another name, or remove it." },
+  FILE_NOT_WRITABLE: { message: "cannot write {file}: {reason}" },
 });
