@@ -16,6 +16,8 @@ export interface Arguments {
   /** As `text`, but USAGE when it is missing. */
   required(name: string): string;
   flag(name: string): boolean;
+  /** One of these values, or undefined. */
+  choice<const Value extends string>(name: string, values: readonly Value[]): Value | undefined;
   /** A port: 0 to 65535. */
   port(name: string): number;
 }
@@ -63,6 +65,13 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
     text,
     required,
     flag: (name) => values[name] === true,
+    choice(name, allowed) {
+      const value = text(name);
+      const found = allowed.find((one) => one === value);
+      if (value !== undefined && found === undefined)
+        throw usage(command, `--${name} ${value}: expected ${allowed.join(" or ")}`);
+      return found;
+    },
     port(name) {
       const value = required(name);
       const port = Number(value);

@@ -16,6 +16,9 @@ export const commandErrors: ErrorCatalogue<
   | "MIDDLEWARE_UNKNOWN"
   | "FILE_EXISTS"
   | "FILE_NOT_WRITABLE"
+  | "URL_UNUSABLE"
+  | "PROJECT_UNKNOWN"
+  | "RULES_UNREADABLE"
 > = createErrorCatalogue({
   COMMAND_UNKNOWN: {
     message: 'there is no command "{name}"',
@@ -44,7 +47,7 @@ export const commandErrors: ErrorCatalogue<
   CONVERT_SYNTAX: { message: "{where}: cannot be read: {reason}", hint: "Give YAML or JSON." },
   CONVERT_INVALID: {
     message: "{problems}",
-    hint: "The middleware does not start with this either; correct the keys named above.",
+    hint: "Correct the keys named above.",
   },
   MIDDLEWARE_AMBIGUOUS: {
     message: "{file} has {count} Flecto middlewares: {names}",
@@ -56,4 +59,10 @@ export const commandErrors: ErrorCatalogue<
   },
   FILE_EXISTS: { message: "{file} exists already", hint: "Choose another name, or remove it." },
   FILE_NOT_WRITABLE: { message: "cannot write {file}: {reason}" },
+  URL_UNUSABLE: {
+    message: '"{url}" is neither a URL nor a path',
+    hint: "Give https://shop.example.com/old?x=1, or /old with --host shop.example.com.",
+  },
+  PROJECT_UNKNOWN: { message: 'there is no project "{name}" in {file}{suggestion}', hint: "It has {known}." },
+  RULES_UNREADABLE: { message: "cannot read the rules of {file}: {reason}" },
 });

@@ -1,29 +1,85 @@
-import type { Command } from "../command.ts";
+import type { Arguments, Command } from "../command.ts";
+import { commandErrors } from "../errors.ts";
 
 export const checkCommand: Command = {
   name: "check",
-  summary: "Validates a configuration file: exit code 0, or 2 with every problem and its place.",
+  summary: "Validates a configuration, or a file of rules: exit code 0, or 2 with every problem and its place.",
+  details: [
+    "With -c: the configuration, every key of it, and the rule files of its projects. With --rules: one file of redirects and pages, before it is imported or given to an agent.",
+    "Of rules it tells errors (a Manager refuses them, an agent leaves out what it cannot serve) and warnings: targets that a request can lead to another site, patterns that match everything or nothing, and what Flecto's agents treat otherwise. Warnings alone leave the exit code at 0.",
+  ],
   positionals: [],
   options: {
-    config: { short: "c", value: "FILE", help: "needed: the configuration file" },
+    config: { short: "c", value: "FILE", help: "the configuration file" },
+    rules: { value: "FILE", help: "a rule file: .yaml, .json, .tsv, .csv or _redirects, plain or .gz" },
+    format: { value: "FORMAT", help: "of the rule file, where its name does not tell" },
     manager: { help: "it is a Manager's configuration, not an agent's" },
     print: { help: "also print the effective configuration, secrets hidden" },
   },
-  examples: ["posthouse check -c /etc/posthouse.yaml", "posthouse check -c manager.yaml --manager --print"],
+  examples: [
+    "posthouse check -c /etc/posthouse.yaml",
+    "posthouse check --rules redirects.tsv",
+    "posthouse check -c manager.yaml --manager --print",
+  ],
   async run(args) {
-    const file = args.required("config");
-    const { describeConfig } = await import("@posthouse/service");
-    const config = args.flag("manager") ? await loadManagerConfig(file) : await loadAgentConfig(file);
-    process.stdout.write(`${file}: no problem found\n`);
-    if (args.flag("print")) {
-      const { stringify } = await import("yaml");
-      process.stdout.write(stringify(describeConfig(config)));
+    const [config, rules] = [args.text("config"), args.text("rules")];
+    if (config === undefined && rules === undefined) {
+      const problem = "give a configuration with -c FILE, or a rule file with --rules FILE";
+      throw commandErrors.create("USAGE", { problem, command: "check" });
     }
-    return 0;
+    const files = config === undefined ? [] : await checkConfig(config, args);
+    if (rules !== undefined) files.push({ file: rules, format: args.text("format") });
+    let errors = 0;
+    for (const { file, format } of files) errors += await checkRules(file, format);
+    return errors === 0 ? 0 : 2;
   },
 };
 
-async function loadAgentConfig(file: string): Promise<unknown> {
+interface RuleFileToCheck {
+  readonly file: string;
+  readonly format: string | undefined;
+}
+
+/** The rule files that it names. Throws CONFIG_… errors. */
+async function checkConfig(file: string, args: Arguments): Promise<RuleFileToCheck[]> {
+  const { describeConfig } = await import("@posthouse/service");
+  const agent = args.flag("manager") ? undefined : await loadAgentConfig(file);
+  const config = agent ?? (await loadManagerConfig(file));
+  process.stdout.write(`${file}: no problem found\n`);
+  if (args.flag("print")) {
+    const { stringify } = await import("yaml");
+    process.stdout.write(stringify(describeConfig(config)));
+  }
+  const files = new Set(Object.values(agent?.projects ?? {}).flatMap((project) => ruleFileOf(project) ?? []));
+  return [...files].map((one) => ({ file: one, format: undefined }));
+}
+
+const ruleFileOf = (project: object): string | undefined =>
+  "file" in project && typeof project.file === "string" ? project.file : undefined;
+
+/** Prints what is wrong with a rule file; how many errors there were. */
+async function checkRules(file: string, format: string | undefined): Promise<number> {
+  const [{ checkRuleFile }, { checkText }, { createProgress }] = await Promise.all([
+    import("../check/rule-check.ts"),
+    import("../check/check-text.ts"),
+    import("../progress.ts"),
+  ]);
+  let seen = 0;
+  let progress: ReturnType<typeof createProgress> | undefined;
+  const result = await checkRuleFile(file, {
+    format,
+    progress(done, of) {
+      progress ??= createProgress(process.stderr, `checking ${file}`, of);
+      progress.add(done - seen);
+      seen = done;
+    },
+  });
+  progress?.end();
+  process.stdout.write(checkText(result));
+  return result.problems.filter(({ severity }) => severity === "error").length;
+}
+
+async function loadAgentConfig(file: string): ReturnType<typeof import("@posthouse/agent").loadAgentConfig> {
   return (await import("@posthouse/agent")).loadAgentConfig(file);
 }
 

@@ -15,7 +15,7 @@ import {
   readFlectoOptions,
 } from "./flecto-options.ts";
 import { parseGoDuration } from "./go-duration.ts";
-import type { Path } from "./located-yaml.ts";
+import type { Path } from "../located-yaml.ts";
 import { findMiddleware } from "./traefik-file.ts";
 
 export interface ConvertOptions {

@@ -1,0 +1,64 @@
+import { stat } from "node:fs/promises";
+import { type AgentConfig, snapshotPath } from "@posthouse/agent";
+import { fetchRules, readStoredRules } from "@posthouse/client";
+import { createFileStore } from "@posthouse/client/node";
+import { compileRules, type RuleSetOptions } from "@posthouse/rules";
+import { readRuleFile } from "../rule-file/rule-file.ts";
+import type { ProjectRules } from "./explained-request.ts";
+
+/**
+ * A project's rules as its agent has them: the copy in the state directory; where there is none, or with `fetch`, what
+ * the Manager has now. Throws what reading and asking throw.
+ */
+export async function loadProjectRules(
+  config: AgentConfig,
+  name: string,
+  { fetch }: { readonly fetch: boolean },
+): Promise<ProjectRules> {
+  const project = config.projects[name];
+  if (project === undefined) throw new TypeError(`no project ${name}`);
+  const { manager, compat } = project;
+  const rules = { compat };
+  if (!fetch) {
+    const path = snapshotPath(config.state, manager);
+    const stored = await readStoredRules(createFileStore(path), manager, { rules });
+    if (stored !== undefined) {
+      const from = `version ${stored.version}, the agent's copy of ${await age(path)}: ${path}`;
+      return { ...stored, from, compat };
+    }
+  }
+  const fetched = await fetchRules(
+    {
+      url: manager.url,
+      namespace: manager.namespace,
+      project: manager.project,
+      token: manager.token.reveal(),
+      authorizationHeader: manager.authorization_header,
+    },
+    { rules },
+  );
+  const from = `version ${fetched.version}, from the Manager at ${manager.url}`;
+  return { ...fetched, from, compat };
+}
+
+/** The rules of a file, compiled. Throws what `readRuleFile` throws. */
+export async function loadRuleFile(
+  file: string,
+  { format, rules = {} }: { readonly format?: string | undefined; readonly rules?: RuleSetOptions },
+): Promise<ProjectRules> {
+  const { items, errors, locate } = await readRuleFile(file, { format });
+  const unread = errors.length === 0 ? "" : `; ${errors.length} entries cannot be read (posthouse check)`;
+  return {
+    ruleSet: compileRules(items, rules),
+    from: `the file ${file}${unread}`,
+    compat: rules.compat,
+    placeOf: (item) => `${file}:${locate(item).line}`,
+  };
+}
+
+async function age(path: string): Promise<string> {
+  const seconds = Math.max(0, (Date.now() - (await stat(path)).mtimeMs) / 1000);
+  if (seconds < 90) return `${Math.round(seconds)} s ago`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min ago`;
+  return seconds < 172_800 ? `${Math.round(seconds / 3600)} h ago` : `${Math.round(seconds / 86_400)} days ago`;
+}
