@@ -14,7 +14,13 @@ const settledWithinMs = 30_000;
 /** What an agent with `compat: flecto` sends must be what the middleware sends; where that passes on, ours has a 404. */
 export async function checkHttp(vector: Vector): Promise<string | undefined> {
   const { debug, expect, request } = vector;
-  const config = { manager_url: "MGR", namespace_code: "ns", project_code: "p", token_jwt: "t", agent_name: "a" };
+  const config = {
+    manager_url: "MGR",
+    namespace_code: "ns",
+    project_code: "p",
+    token_jwt: "t",
+    agent_name: "a",
+  };
   const answer = await ask({ ...vector, config: { ...config, debug } });
   // Our HTTP parser refuses what may not stand in a request line.
   if (answer.status === 400 && /[^ -~]/.test(request.uri)) return undefined;

@@ -35,7 +35,7 @@ export interface Command {
 }
 
 /** Parses what follows the subcommand's name; throws USAGE for anything unknown, missing or too much. */
-export function parseArguments(command: Command, args: readonly string[]): Arguments {
+export async function parseArguments(command: Command, args: readonly string[]): Promise<Arguments> {
   const options: ParseArgsOptionsConfig = {};
   for (const [name, option] of Object.entries(command.options)) {
     options[name] = {
@@ -43,7 +43,7 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
       ...(option.short === undefined ? {} : { short: option.short }),
     };
   }
-  const { values, positionals } = parse(command, [...args], options);
+  const { values, positionals } = await parse(command, [...args], options);
   if (positionals.length !== command.positionals.length) {
     const expected = command.positionals.map(({ name }) => name).join(" ") || "no arguments";
     throw usage(
@@ -82,16 +82,21 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
   };
 }
 
-function parse(
+async function parse(
   command: Command,
   args: string[],
   options: ParseArgsOptionsConfig,
-): { values: Record<string, unknown>; positionals: string[] } {
+): Promise<{ values: Record<string, unknown>; positionals: string[] }> {
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
     const message = error instanceof Error ? (error.message.split(". ")[0] ?? error.message) : String(error);
-    throw usage(command, message.charAt(0).toLowerCase() + message.slice(1));
+    const [, option] = /^Unknown option '(--[^']+)'/.exec(message) ?? [];
+    const known = Object.keys(options).map((name) => `--${name}`);
+    // Loaded only now: a command that is typed right starts without it.
+    const { suggestionText } = await import("@posthouse/service");
+    const suggestion = option === undefined ? "" : suggestionText(option, known);
+    throw usage(command, message.charAt(0).toLowerCase() + message.slice(1) + suggestion);
   }
 }
 

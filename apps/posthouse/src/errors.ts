@@ -21,12 +21,12 @@ export const commandErrors: ErrorCatalogue<
   | "RULES_UNREADABLE"
 > = createErrorCatalogue({
   COMMAND_UNKNOWN: {
-    message: 'there is no command "{name}"',
+    message: 'there is no command "{name}"{suggestion}',
     hint: "Commands: {known}. `posthouse help` describes them.",
   },
   USAGE: { message: "{problem}", hint: "`posthouse {command} --help` shows how it is used." },
   FILE_UNREADABLE: { message: "cannot read {file}: {reason}" },
-  FORMAT_UNKNOWN: { message: 'there is no format "{format}"', hint: "Formats: {known}." },
+  FORMAT_UNKNOWN: { message: 'there is no format "{format}"{suggestion}', hint: "Formats: {known}." },
   TOKEN_MISSING: {
     message: "no token for the Manager",
     hint: "Set POSTHOUSE_TOKEN, or name the state directory of `posthouse up` with --state.",

@@ -25,7 +25,10 @@ const sliceMs = 50;
  */
 export async function checkRuleFile(
   file: string,
-  options: { readonly format?: string | undefined; readonly progress?: (done: number, of: number) => void } = {},
+  options: {
+    readonly format?: string | undefined;
+    readonly progress?: (done: number, of: number) => void;
+  } = {},
 ): Promise<RuleCheck> {
   const rules = await readRuleFile(file, options);
   const problems: FoundProblem[] = rules.errors.map(({ line, message, ...more }) => ({
@@ -49,7 +52,11 @@ export async function checkRuleFile(
   return { file, redirects: rules.items.length - pages, pages, problems };
 }
 
-function placed({ severity, code, message, field, hint, position }: Problem, item: number, rules: ReadRules): FoundProblem {
+function placed(
+  { severity, code, message, field, hint, position }: Problem,
+  item: number,
+  rules: ReadRules,
+): FoundProblem {
   return {
     severity,
     code,

@@ -3,7 +3,8 @@ import { commandErrors } from "../errors.ts";
 
 export const checkCommand: Command = {
   name: "check",
-  summary: "Validates a configuration, or a file of rules: exit code 0, or 2 with every problem and its place.",
+  summary:
+    "Validates a configuration, or a file of rules: exit code 0, or 2 with every problem and its place.",
   details: [
     "With -c: the configuration, every key of it, and the rule files of its projects. With --rules: one file of redirects and pages, before it is imported or given to an agent.",
     "Of rules it tells errors (a Manager refuses them, an agent leaves out what it cannot serve) and warnings: targets that a request can lead to another site, patterns that match everything or nothing, and what Flecto's agents treat otherwise. Warnings alone leave the exit code at 0.",

@@ -29,10 +29,11 @@ export const convertCommand: Command = {
   ],
   async run(args) {
     const [format = "", file = ""] = args.positionals;
-    if (!formats.includes(format)) {
-      throw commandErrors.create("FORMAT_UNKNOWN", { format, known: formats.join(", ") });
-    }
-    const { convertFlecto } = await import("../convert/flecto.ts");
+    const [{ convertFlecto }, { unknownFormat }] = await Promise.all([
+      import("../convert/flecto.ts"),
+      import("../unknown-format.ts"),
+    ]);
+    if (!formats.includes(format)) throw unknownFormat(format, formats);
     const { yaml, warnings } = convertFlecto(await read(file), {
       file,
       middleware: args.text("middleware"),
@@ -62,7 +63,8 @@ async function write(file: string, text: string): Promise<void> {
   try {
     await writeFile(file, text, { mode: 0o600, flag: "wx" });
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code === "EEXIST") throw commandErrors.create("FILE_EXISTS", { file });
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST")
+      throw commandErrors.create("FILE_EXISTS", { file });
     throw commandErrors.create("FILE_NOT_WRITABLE", { file, reason: reasonOf(cause) }, { cause });
   }
 }

@@ -1,6 +1,6 @@
 import { suggestionText } from "@posthouse/service";
-import { parseGoDuration } from "./go-duration.ts";
 import type { Path } from "../located-yaml.ts";
+import { parseGoDuration } from "./go-duration.ts";
 
 /** The options of Flecto's Traefik middleware as it understands them, after its merging of the root into the entries. */
 export interface FlectoMiddleware {
@@ -63,7 +63,9 @@ export function readFlectoOptions(value: Fields): {
   };
 
   const texts = (fields: Fields, path: Path): SourceTexts =>
-    Object.fromEntries(sourceKeys.map((key) => [key, text(fields[key], [...path, key], note)])) as SourceTexts;
+    Object.fromEntries(
+      sourceKeys.map((key) => [key, text(fields[key], [...path, key], note)]),
+    ) as SourceTexts;
 
   noteUnknownKeys(value, rootKeys, [], note);
   const rootTexts = texts(value, []);
@@ -133,14 +135,19 @@ function source(texts: SourceTexts, own: SourceTexts, path: Path, note: Note): F
 function noteUnknownKeys(fields: Fields, known: readonly string[], path: Path, note: Note): void {
   for (const key of Object.keys(fields)) {
     if (known.includes(key)) continue;
-    note("warning", [...path, key], `unknown key, ignored as the middleware does${suggestionText(key, known)}`);
+    note(
+      "warning",
+      [...path, key],
+      `unknown key, ignored as the middleware does${suggestionText(key, known)}`,
+    );
   }
 }
 
 /** The middleware takes both from the top only. */
 function noteIgnored(fields: Fields, path: Path, note: Note): void {
   for (const key of ["agent_name", "debug"]) {
-    if (Object.hasOwn(fields, key)) note("warning", [...path, key], "only the one at the top counts; ignored");
+    if (Object.hasOwn(fields, key))
+      note("warning", [...path, key], "only the one at the top counts; ignored");
   }
 }
 

@@ -7,6 +7,7 @@ import { isPosthouseError } from "@posthouse/protocol";
 import { durationSchema, parseConfig } from "@posthouse/service";
 import { stringify } from "yaml";
 import { commandErrors } from "../errors.ts";
+import type { Path } from "../located-yaml.ts";
 import {
   type Finding,
   type FlectoMiddleware,
@@ -15,7 +16,6 @@ import {
   readFlectoOptions,
 } from "./flecto-options.ts";
 import { parseGoDuration } from "./go-duration.ts";
-import type { Path } from "../located-yaml.ts";
 import { findMiddleware } from "./traefik-file.ts";
 
 export interface ConvertOptions {
@@ -68,7 +68,11 @@ export function convertFlecto(text: string, request: ConvertOptions): Converted 
 function buildConfig(
   { agentName, debug, root, entries }: FlectoMiddleware,
   { listen = "127.0.0.1:8000", state = "./state" }: ConvertOptions,
-): { readonly config: unknown; readonly projects: readonly Project[]; readonly warnings: readonly Finding[] } {
+): {
+  readonly config: unknown;
+  readonly projects: readonly Project[];
+  readonly warnings: readonly Finding[];
+} {
   const warnings: Finding[] = [];
   const warn = (path: Path, message: string): void =>
     void warnings.push({ severity: "warning", path, message });

@@ -23,7 +23,10 @@ export interface TraefikFileRequest {
  * Finds the options of a plugin: alone in the file, below `http.middlewares.NAME.plugin.PLUGIN`, or in a Kubernetes
  * object of kind Middleware. Throws CONVERT_SYNTAX, MIDDLEWARE_AMBIGUOUS or MIDDLEWARE_UNKNOWN.
  */
-export function findMiddleware(text: string, { file, middleware, keys }: TraefikFileRequest): MiddlewareOptions {
+export function findMiddleware(
+  text: string,
+  { file, middleware, keys }: TraefikFileRequest,
+): MiddlewareOptions {
   if (file.endsWith(".toml") || /^\s*\[\[?[\w."-]+\]\]?\s*$/m.test(text)) {
     throw commandErrors.create("CONVERT_SYNTAX", {
       where: file,
@@ -52,7 +55,11 @@ export function findMiddleware(text: string, { file, middleware, keys }: Traefik
   }
   if (more.length > 0) {
     const names = found.map(({ name }) => name ?? "(bare options)");
-    throw commandErrors.create("MIDDLEWARE_AMBIGUOUS", { file, count: found.length, names: names.join(", ") });
+    throw commandErrors.create("MIDDLEWARE_AMBIGUOUS", {
+      file,
+      count: found.length,
+      names: names.join(", "),
+    });
   }
   return only;
 }

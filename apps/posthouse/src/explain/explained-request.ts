@@ -73,7 +73,8 @@ export function explainRequest(
     },
     answer: answer === null ? null : { ...answer, place: placeOf?.(answer.item.id) },
     near: near.map(({ item, reasons, message }) => ({ item, reasons, message, place: placeOf?.(item.id) })),
-    redirected: answer?.location === undefined ? undefined : follow(request, answer.location, ruleSet, compat),
+    redirected:
+      answer?.location === undefined ? undefined : follow(request, answer.location, ruleSet, compat),
     hosts: [],
   };
 }
@@ -109,7 +110,9 @@ function follow(
     if (asked === undefined || answer === null) break;
     if (seen.has(asked.uri)) return `${[...chain, next].join(", then ")}: a loop, which browsers give up on`;
     seen.add(asked.uri);
-    chain.push(`${asked.uri} answers ${answer.status}${answer.location === undefined ? "" : ` ${answer.location}`}`);
+    chain.push(
+      `${asked.uri} answers ${answer.status}${answer.location === undefined ? "" : ` ${answer.location}`}`,
+    );
     if (answer.location === undefined) break;
     next = answer.location;
   }

@@ -16,10 +16,15 @@ export function explanationText(explained: ExplainedRequest): string {
   const lines = [requestLine(request)];
   if (site !== undefined) lines.push(`  site     ${site}`);
   if (project !== undefined) lines.push(`  project  ${project}`);
-  if (rules === undefined) return `${[...lines, "", "404: no site takes this host", ...hostLines(explained)].join("\n")}\n`;
+  if (rules === undefined)
+    return `${[...lines, "", "404: no site takes this host", ...hostLines(explained)].join("\n")}\n`;
   const { redirects, pages, leftOut, from } = rules;
   const missing = leftOut === 0 ? "" : `; ${count(leftOut, "rule")} left out for an error (posthouse check)`;
-  lines.push(`  rules    ${from}`, `           ${count(redirects, "redirect")}, ${count(pages, "page")}${missing}`, "");
+  lines.push(
+    `  rules    ${from}`,
+    `           ${count(redirects, "redirect")}, ${count(pages, "page")}${missing}`,
+    "",
+  );
   lines.push(...answerLines(explained), "", ...nearLines(explained));
   return `${lines.join("\n")}\n`;
 }
@@ -32,7 +37,8 @@ function answerLines({ answer, redirected }: ExplainedRequest): string[] {
   if (answer === null) return ["404: no rule answers"];
   const lines = [`${answer.status} ${statusTexts[answer.status] ?? ""}`];
   if (answer.location !== undefined) lines.push(`  Location  ${answer.location}`);
-  if (answer.contentType !== undefined) lines.push(`  content   ${answer.bytes} bytes, ${answer.contentType}`);
+  if (answer.contentType !== undefined)
+    lines.push(`  content   ${answer.bytes} bytes, ${answer.contentType}`);
   lines.push(`  because   ${describeItem(answer.item)}${placeText(answer.place)}`);
   if (redirected !== undefined) lines.push(`  then      ${redirected}`);
   return lines;

@@ -95,7 +95,11 @@ function placeInLine(
   field: string | undefined,
   offset: number,
 ): Place {
-  const isTable = text.toUpperCase().trimStart().replace(/^"/, "").startsWith(redirect.type ?? "?");
+  const isTable = text
+    .toUpperCase()
+    .trimStart()
+    .replace(/^"/, "")
+    .startsWith(redirect.type ?? "?");
   let from = 0;
   for (const column of isTable ? columns : ["source", "target"]) {
     const value = redirect[column] ?? "";

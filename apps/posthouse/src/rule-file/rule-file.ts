@@ -2,11 +2,12 @@ import { readFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { isPosthouseError, type Item } from "@posthouse/protocol";
+import { type Item, isPosthouseError } from "@posthouse/protocol";
 import { parseRules, type RuleFile, type RuleFileFormat } from "@posthouse/rules";
 import { commandErrors } from "../errors.ts";
 import type { Place } from "../located-yaml.ts";
 import { reasonOf } from "../manager-api.ts";
+import { unknownFormat } from "../unknown-format.ts";
 import { type EntryPlace, locateEntries } from "./entry-places.ts";
 
 /** A rule file as it was read. */
@@ -71,18 +72,16 @@ export function ruleFileFormat(file: string, format?: string): RuleFileFormat {
   const said = format ?? (name === "_redirects" ? name : extname(name).slice(1).toLowerCase());
   const known = Object.hasOwn(formats, said) ? formats[said] : undefined;
   if (known !== undefined) return known;
-  const names = "yaml, json, tsv, csv, redirects";
-  if (format !== undefined) throw commandErrors.create("FORMAT_UNKNOWN", { format, known: names });
-  const hint = `Say it with --format: ${names}.`;
+  const names = ["yaml", "json", "tsv", "csv", "_redirects"];
+  if (format !== undefined) throw unknownFormat(format, names);
+  const hint = `Say it with --format: ${names.join(", ")}.`;
   throw commandErrors.create("RULES_UNREADABLE", { file, reason: "its name tells no format" }, { hint });
 }
 
 async function readText(file: string): Promise<string> {
   try {
     const bytes = await readFile(file);
-    const plain = /\.gz$/i.test(file)
-      ? await promisify(gunzip)(bytes, { maxOutputLength: maxBytes })
-      : bytes;
+    const plain = /\.gz$/i.test(file) ? await promisify(gunzip)(bytes, { maxOutputLength: maxBytes }) : bytes;
     return plain.toString("utf8");
   } catch (cause) {
     throw commandErrors.create("FILE_UNREADABLE", { file, reason: reasonOf(cause) }, { cause });
