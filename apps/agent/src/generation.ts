@@ -18,18 +18,25 @@ import type { AgentConfig, SiteConfig } from "./config/schema.ts";
 import { agentErrors } from "./core/errors.ts";
 import type { Metrics, Tallies } from "./core/metrics.ts";
 import type { ExchangeHandler } from "./http/exchange.ts";
-import { createNode1Server, type HttpCounters, type HttpServer } from "./http/node1.ts";
+import { createExplainHeader, type ExplainHeader } from "./http/explain-header.ts";
+import { createNode1Server, type HttpCounters, type HttpServer, type ServerRole } from "./http/node1.ts";
 import { createPipeline } from "./http/pipeline.ts";
 import { createHostTable } from "./http/sites.ts";
 import { createRedirectHandler } from "./redirects/handler.ts";
 import { createRedirectsHealth } from "./redirects/health.ts";
-import { createReplica, type Replica, replicaKey } from "./replica/replica.ts";
+import { listHits } from "./redirects/hit-list.ts";
+import type { Hits } from "./redirects/hits.ts";
+import { createFileReplica } from "./replica/file.ts";
+import { createManagerReplica } from "./replica/manager.ts";
+import { type Replica, type ReplicaOptions, replicaKey } from "./replica/replica.ts";
 import { prepareStateDirectory } from "./replica/state-directory.ts";
 
 export interface GenerationContext {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly redirectRequests: Tallies;
+  /** The hit counts of a project: the same in every generation. */
+  readonly hitsOf: (project: string) => Hits;
   readonly httpCounters: (listener: string) => HttpCounters;
   readonly startedAt: Date;
   /** Aborted once the agent stops. */
@@ -57,7 +64,7 @@ export async function createGeneration(
 ): Promise<Generation> {
   await prepareStateDirectory(config.state);
   const parts: Part[] = [];
-  const handlers = new Map<HttpServer, ExchangeHandler>();
+  const roles = new Map<HttpServer, ServerRole>();
 
   const replicas = new Map<string, Replica>();
   const replicaOptions = Object.entries(config.projects).map(([project, projectConfig]) => ({
@@ -68,11 +75,17 @@ export async function createGeneration(
     log: context.log,
   }));
 
-  const takeServer = (name: string, listen: ListenAddress, handler: ExchangeHandler): HttpServer => {
+  /** A server is known by its address, so that a site and the admin address may change places. */
+  const takeServer = (
+    role: string,
+    { listen, address }: NamedListen,
+    handler: ExchangeHandler,
+  ): HttpServer => {
+    const name = listen.port === 0 ? `${role} ${address}` : `listener ${address}`;
     const same = old?.parts.find((part) => part.name === name) as HttpServer | undefined;
-    const counters = context.httpCounters(name);
-    const server = same ?? createNode1Server({ name, listen, handler, counters, log: context.log });
-    handlers.set(server, handler);
+    const serving = { handler, counters: context.httpCounters(`${role} ${address}`) };
+    const server = same ?? createNode1Server({ name, listen, role: serving, log: context.log });
+    roles.set(server, serving);
     return server;
   };
 
@@ -84,23 +97,28 @@ export async function createGeneration(
   let admin: HttpServer | undefined;
   if (config.admin) {
     const { listen, token } = config.admin;
+    const address = formatListen(listen);
     const loadedAt = new Date();
     const copies = [...replicas.values()];
     const handler = createAdminHandler({
       token,
       jobs: config.sites.length === 0 ? [] : [createRedirectsHealth(copies)],
       metrics: context.metrics,
-      status: () => describeStatus({ config, startedAt: context.startedAt, loadedAt, projects: copies }),
+      status: () => describeStatus({ config, loadedAt, projects: copies, ...context }),
+      hits: (project, options) => {
+        const replica = replicas.get(project);
+        return replica && listHits(replica.ruleSet, context.hitsOf(project), options);
+      },
       stopping: () => context.stopSignal().aborted,
       log: context.log,
     });
-    admin = takeServer(`admin ${formatListen(listen)}`, listen, handler);
+    admin = takeServer("admin", { listen, address }, handler);
     parts.push(admin);
   }
   parts.push(...replicas.values());
-  const names = siteNames(config.sites);
-  const sites = config.sites.map((site, index) =>
-    takeServer(names[index] ?? "", site.listen, createSiteHandler(site, replicas, context)),
+  const explainHeader = config.admin?.token && createExplainHeader(config.admin.token);
+  const sites = nameSites(config.sites).map(({ site, ...named }) =>
+    takeServer("site", named, createSiteHandler(site, { config, replicas, context, explainHeader })),
   );
   parts.push(...sites);
 
@@ -123,34 +141,50 @@ export async function createGeneration(
     admin,
     sites,
     activate() {
-      for (const [server, handler] of handlers) server.handler = handler;
+      for (const [server, role] of roles) server.role = role;
     },
   };
 }
 
-/** Listeners are known by their address; several with port 0 by their order. */
-function siteNames(sites: readonly SiteConfig[]): string[] {
+function createReplica(options: ReplicaOptions): Replica {
+  return options.config.file === undefined ? createManagerReplica(options) : createFileReplica(options);
+}
+
+interface NamedListen {
+  readonly listen: ListenAddress;
+  readonly address: string;
+}
+
+/** Several sites may have port 0: they are told apart by their order. */
+function nameSites(sites: readonly SiteConfig[]): (NamedListen & { readonly site: SiteConfig })[] {
   const seen = new Map<string, number>();
-  return sites.map(({ listen }) => {
+  return sites.map((site) => {
+    const { listen } = site;
     const address = formatListen(listen);
     const count = (seen.get(address) ?? 0) + 1;
     seen.set(address, count);
-    return count === 1 ? `site ${address}` : `site ${address} #${count}`;
+    return { site, listen, address: count === 1 ? address : `${address} #${count}` };
   });
 }
 
-function createSiteHandler(
-  site: SiteConfig,
-  replicas: ReadonlyMap<string, Replica>,
-  { redirectRequests }: GenerationContext,
-): ExchangeHandler {
+interface SiteSurroundings {
+  readonly config: AgentConfig;
+  readonly replicas: ReadonlyMap<string, Replica>;
+  readonly context: GenerationContext;
+  readonly explainHeader: ExplainHeader | undefined;
+}
+
+function createSiteHandler(site: SiteConfig, surroundings: SiteSurroundings): ExchangeHandler {
+  const { config, replicas, context, explainHeader } = surroundings;
   const entries = site.hosts.flatMap(({ match, project }) => {
     const source = replicas.get(project);
-    if (!source) return [];
-    const { compat } = source.config;
-    return [{ match, value: createRedirectHandler({ project, source, compat, requests: redirectRequests }) }];
+    const settings = config.projects[project];
+    if (!source || !settings) return [];
+    const { compat, debug } = settings;
+    const [requests, hits] = [context.redirectRequests, context.hitsOf(project)];
+    return [{ match, value: createRedirectHandler({ project, source, compat, debug, hits, requests }) }];
   });
-  return createPipeline(createHostTable(entries, site));
+  return createPipeline({ hosts: createHostTable(entries, site), explainHeader });
 }
 
 /** A changed project that had rules must have rules again before it takes over. */

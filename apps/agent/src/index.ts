@@ -11,4 +11,5 @@ export {
 export { type WatchOptions, watchConfig } from "./config/watch.ts";
 export { agentErrors } from "./core/errors.ts";
 export { createHostTable, type HostEntry, type HostTable } from "./http/sites.ts";
+export { ruleOptions } from "./replica/replica.ts";
 export { snapshotPath } from "./replica/state-directory.ts";

@@ -1,5 +1,5 @@
 import type { PosthouseError } from "@posthouse/protocol";
-import type { Problem } from "@posthouse/rules";
+import type { Problem, RuleSetOptions } from "@posthouse/rules";
 import type { BackoffOptions } from "./backoff.ts";
 import type { TimeoutOptions } from "./http.ts";
 
@@ -24,6 +24,8 @@ export interface ClientOptions {
   /** Where the last snapshot is kept for a start without the Manager. Default: nowhere. */
   readonly store?: SnapshotStore;
   readonly compat?: "flecto";
+  /** Bounds of what patterns may cost. */
+  readonly rules?: Omit<RuleSetOptions, "compat">;
   /** Called on the serving thread: must return at once. What it throws is reported as a process warning. */
   readonly onEvent?: (event: ClientEvent) => void;
   /** Delays between attempts after a failure. */

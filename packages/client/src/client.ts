@@ -45,7 +45,7 @@ export function createClient(options: ClientOptions): Client {
   checkOptions(options);
   const { manager, checkEveryMs = 300_000, push = true, store } = options;
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
-  const rules: RuleSetOptions = options.compat === undefined ? {} : { compat: options.compat };
+  const rules: RuleSetOptions = { ...options.rules, ...(options.compat && { compat: options.compat }) };
   const stopping = new AbortController();
   const { signal } = stopping;
   const abandoning = new AbortController();

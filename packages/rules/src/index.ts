@@ -1,4 +1,4 @@
-export { type Answer, formatAnswer } from "./answer.ts";
+export { type Answer, type AnswerRequest, formatAnswer } from "./answer.ts";
 export { rulesErrors } from "./errors.ts";
 export { type Explanation, explain, type NearMatch, type NearReason } from "./explain.ts";
 export { checkPage } from "./page-check.ts";

@@ -4,6 +4,7 @@ export { serviceErrors } from "./errors.ts";
 export { type Part, type StartOptions, startParts, stopParts } from "./lifecycle.ts";
 export { closeServer, listenOn } from "./listen.ts";
 export {
+  type ChangeableLog,
   createLog,
   describeError,
   type Log,

@@ -8,10 +8,12 @@ import {
   listenSchema,
   Secret,
   secretSchema,
+  sizeSchema,
   suggestionText,
 } from "@posthouse/service";
 import * as z from "zod";
 import { isHost, normaliseHost } from "../http/host.ts";
+import { ruleFileFormat } from "../replica/rule-file-format.ts";
 
 /** The configuration as it is after reading: defaults filled in, durations in milliseconds. */
 export interface AgentConfig {
@@ -28,10 +30,22 @@ export interface AdminConfig {
   readonly token?: Secret | undefined;
 }
 
+/** Its rules come from a Manager or from a file: one of the two is there. */
 export interface ProjectConfig {
-  readonly manager: ManagerSourceConfig;
+  readonly manager?: ManagerSourceConfig | undefined;
+  readonly file?: string | undefined;
   readonly compat?: "flecto" | undefined;
-  readonly debug?: boolean | undefined;
+  /** Flecto's debug headers; only with `compat`. */
+  readonly debug: boolean;
+  readonly limits: LimitsConfig;
+}
+
+/** What the patterns of one project may cost. */
+export interface LimitsConfig {
+  readonly regex_time: number;
+  readonly regex_uri: number;
+  readonly pattern_size: number;
+  readonly compiled_patterns: number;
 }
 
 export interface ManagerSourceConfig {
@@ -68,26 +82,65 @@ function hostFault(text: string): string | undefined {
 
 const emptyIsNone = z.string().transform((text) => (text === "" ? undefined : new Secret(text)));
 
-const projectSchema = z.strictObject({
-  manager: z.strictObject({
-    url: managerUrl.describe("the Manager, Posthouse's or Flecto's"),
-    namespace: codeSchema.describe("code of the namespace"),
-    project: codeSchema.describe("code of the project"),
-    token: secretSchema.describe("API token with redirect:read, page:read and agent:write"),
-    authorization_header: z
-      .string()
-      .regex(/^[A-Za-z0-9-]+$/, "expected the name of a header")
-      .default("Authorization")
-      .describe("name of the header that carries the token"),
-    check_every: durationSchema
-      .prefault("5m")
-      .refine((ms) => ms >= 1000, "shorter than 1s")
-      .describe("how often the version is asked for"),
-    push: z.boolean().default(true).describe("listen for new versions, where the Manager offers it"),
-  }),
-  compat: z.enum(["flecto"]).optional().describe("answer as Flecto's Go agents do, with their misses"),
-  debug: z.boolean().optional().describe("TEMP"),
+const managerSchema = z.strictObject({
+  url: managerUrl.describe("the Manager, Posthouse's or Flecto's"),
+  namespace: codeSchema.describe("code of the namespace"),
+  project: codeSchema.describe("code of the project"),
+  token: secretSchema.describe("API token with redirect:read, page:read and agent:write"),
+  authorization_header: z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/, "expected the name of a header")
+    .default("Authorization")
+    .describe("name of the header that carries the token"),
+  check_every: durationSchema
+    .prefault("5m")
+    .refine((ms) => ms >= 1000, "shorter than 1s")
+    .describe("how often the version is asked for"),
+  push: z.boolean().default(true).describe("listen for new versions, where the Manager offers it"),
 });
+
+const limitsSchema = z.strictObject({
+  regex_time: durationSchema
+    .prefault("20ms")
+    .refine((ms) => ms >= 1, "shorter than 1ms")
+    .describe("time for the patterns of one request; the rest is passed over"),
+  regex_uri: sizeSchema.prefault("2KiB").describe("no pattern is tried on a longer path and query"),
+  pattern_size: z
+    .int()
+    .min(1)
+    .max(5000)
+    .default(250)
+    .describe("steps in the program of a pattern; a larger one is refused"),
+  compiled_patterns: z.int().min(1).default(20_000).describe("compiled patterns that are kept"),
+});
+
+const ruleFile = z.string().refine((path) => ruleFileFormat(path) !== undefined, {
+  error: "the name must end with .yaml, .yml, .json, .tsv or .csv, or be _redirects",
+});
+
+const projectSchema = z
+  .strictObject({
+    manager: managerSchema.optional(),
+    file: ruleFile
+      .optional()
+      .describe("rules from a file, in place of a Manager: .yaml, .json, .tsv, .csv or _redirects"),
+    compat: z.enum(["flecto"]).optional().describe("answer as Flecto's Go agents do, with their misses"),
+    debug: z
+      .boolean()
+      .default(false)
+      .describe("with `compat: flecto`: its X-Middleware-Flecto headers on every answer"),
+    limits: limitsSchema.prefault({}),
+  })
+  .check(({ value, issues }) => {
+    const { manager, file, compat, debug } = value;
+    const refuse = (path: string[], message: string): void =>
+      void issues.push({ code: "custom", input: value, path, message });
+    if (manager === undefined && file === undefined) refuse([], "names neither `manager` nor `file`");
+    if (manager !== undefined && file !== undefined)
+      refuse(["file"], "a project has `manager` or `file`, not both");
+    if (debug && compat === undefined)
+      refuse(["debug"], "these are Flecto's headers: it needs `compat: flecto`");
+  });
 
 const siteSchema = z
   .strictObject({
@@ -129,8 +182,12 @@ export const agentConfigSchema: z.ZodType<AgentConfig> = z
     state: z.string().min(1).describe("directory for the copies of what Managers published"),
     admin: z
       .strictObject({
-        listen: listenSchema.prefault("127.0.0.1:9400").describe("address of health, status and metrics"),
-        token: emptyIsNone.optional().describe("wanted for status and metrics; health stays open"),
+        listen: listenSchema
+          .prefault("127.0.0.1:9400")
+          .describe("address of health, status, hits and metrics"),
+        token: emptyIsNone
+          .optional()
+          .describe("wanted for status, hits and metrics, and for explaining an answer; health stays open"),
       })
       .optional(),
     log: z
@@ -162,6 +219,7 @@ function* crossProblems(config: AgentConfig): Generator<CrossProblem> {
   for (const [index, site] of config.sites.entries()) yield* hostProblems(config, site, index);
   const sources = new Map<string, string>();
   for (const [name, { manager }] of Object.entries(config.projects)) {
+    if (manager === undefined) continue;
     const key = [manager.url.replace(/\/+$/, ""), manager.namespace, manager.project].join(" ");
     const other = sources.get(key);
     if (other === undefined) sources.set(key, name);

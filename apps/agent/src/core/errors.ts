@@ -1,6 +1,11 @@
 import { createErrorCatalogue, type ErrorCatalogue } from "@posthouse/protocol";
 
-type Code = "STATE_NOT_WRITABLE" | "RELOAD_NOT_READY" | "AGENT_NOT_RUNNING";
+type Code =
+  | "STATE_NOT_WRITABLE"
+  | "RELOAD_NOT_READY"
+  | "AGENT_NOT_RUNNING"
+  | "RULE_FILE_MISSING"
+  | "RULE_FILE_UNUSABLE";
 
 /** The errors of @posthouse/agent. */
 export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
@@ -10,7 +15,15 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
   },
   RELOAD_NOT_READY: {
     message: "the changed project {project} had no rules within {seconds} s; the old one goes on",
-    hint: "check the Manager's address, the codes and the token: {reason}",
+    hint: "check the Manager's address, the codes and the token, or the rule file: {reason}",
   },
   AGENT_NOT_RUNNING: { message: "the agent does not run, so there is nothing to reload" },
+  RULE_FILE_MISSING: {
+    message: "there is no rule file {file}",
+    hint: "rules that were loaded before are served on; the file is read as soon as it is there",
+  },
+  RULE_FILE_UNUSABLE: {
+    message: "the rule file {file} cannot be used: {reason}",
+    hint: "rules that were loaded before are served on; the file is read again when it changes",
+  },
 });

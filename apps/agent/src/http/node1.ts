@@ -11,17 +11,21 @@ import { answerText, type Exchange, type ExchangeHandler } from "./exchange.ts";
 import { isHost } from "./host.ts";
 
 export interface HttpServer extends Part {
-  /** Replaced in one assignment when the configuration changes. */
-  handler: ExchangeHandler;
+  /** Who answers and what is counted; replaced when the configuration changes. */
+  role: ServerRole;
   /** Where it listens, from `start` on. */
   readonly address: ListenAddress | undefined;
+}
+
+export interface ServerRole {
+  readonly handler: ExchangeHandler;
+  readonly counters: HttpCounters;
 }
 
 export interface HttpServerOptions {
   readonly name: string;
   readonly listen: ListenAddress;
-  readonly handler: ExchangeHandler;
-  readonly counters: HttpCounters;
+  readonly role: ServerRole;
   readonly log: Log;
 }
 
@@ -87,6 +91,7 @@ class Node1Exchange implements Exchange {
   readonly rawHeaders: readonly string[];
   authority = "";
   close: boolean;
+  #added: string[] | undefined;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
 
@@ -111,9 +116,16 @@ class Node1Exchange implements Exchange {
     return this.#response.headersSent;
   }
 
+  addHeader(name: string, value: string): void {
+    this.#added ??= [];
+    this.#added.push(name, value);
+  }
+
   answer(status: number, headers: string[], body: string): void {
     const length = Buffer.byteLength(body);
-    if (length > 0 || this.method !== "HEAD") headers.push("Content-Length", String(length));
+    if (length > 0 || (this.method !== "HEAD" && status !== 304))
+      headers.push("Content-Length", String(length));
+    if (this.#added) headers.push(...this.#added);
     if (this.close) headers.push("Connection", "close");
     // Head and body leave in one write; a text of ASCII only is cheaper to write as latin1.
     this.#response.writeHead(status, headers).end(body, length === body.length ? "latin1" : "utf8");
@@ -141,14 +153,14 @@ function readHeaders(exchange: Node1Exchange, request: IncomingMessage): boolean
 
 /** Makes a server for one address. `stop` lets running requests finish, telling their clients to reconnect. */
 export function createNode1Server(options: HttpServerOptions): HttpServer {
-  const { name, listen, counters, log } = options;
+  const { name, listen, log } = options;
   let server: Server | undefined;
   let address: ListenAddress | undefined;
   let draining = false;
 
   const part: HttpServer = {
     name,
-    handler: options.handler,
+    role: options.role,
     get address() {
       return address;
     },
@@ -162,11 +174,12 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       made.maxConnections = maxConnections;
       made.on("clientError", onClientError);
       made.on("connection", (socket) => {
-        counters.connections.value++;
-        counters.open.value++;
-        socket.once("close", onConnectionClosed);
+        const { connections, open } = part.role.counters;
+        connections.value++;
+        open.value++;
+        socket.once("close", () => open.value--);
       });
-      made.on("drop", () => counters.refused.connections.value++);
+      made.on("drop", () => part.role.counters.refused.connections.value++);
       address = await listenOn(made, listen);
       made.on("error", (error) => log.error({ error, listener: name }, "the listener failed"));
       server = made;
@@ -177,16 +190,13 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     },
   };
 
-  function onConnectionClosed(): void {
-    counters.open.value--;
-  }
-
   function onRequest(request: IncomingMessage, response: ServerResponse): void {
+    const { handler, counters } = part.role;
     counters.requests.value++;
     const exchange = new Node1Exchange(request, response, draining);
     try {
       if (readHeaders(exchange, request)) {
-        part.handler.handle(exchange);
+        handler.handle(exchange);
       } else {
         counters.refused.host.value++;
         exchange.close = true;
@@ -206,7 +216,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       socket.destroy();
       return;
     }
-    counters.refused[reason].value++;
+    part.role.counters.refused[reason].value++;
     const body = `${status.slice(4).toLowerCase()}\n`;
     const head = `Content-Type: text/plain; charset=utf-8\r\nContent-Length: ${body.length}\r\nConnection: close`;
     socket.end(`HTTP/1.1 ${status}\r\n${head}\r\n\r\n${body}`, () => socket.destroy());

@@ -1,5 +1,6 @@
 import { requestUri } from "@posthouse/rules";
 import { answerText, type Exchange, type ExchangeHandler } from "./exchange.ts";
+import type { ExplainedRequest, ExplainHeader } from "./explain-header.ts";
 import { isHost } from "./host.ts";
 import type { HostTable } from "./sites.ts";
 
@@ -7,19 +8,34 @@ import type { HostTable } from "./sites.ts";
 export interface ProjectHandler {
   /** Answers and returns true, or leaves the exchange alone. */
   handle(exchange: Exchange, host: string, uri: string): boolean;
+  /** Why it would answer as it does. Slow. */
+  explain(host: string, uri: string): ExplainedRequest;
+}
+
+export interface PipelineOptions {
+  readonly hosts: HostTable<ProjectHandler>;
+  /** Where answers are explained on request. */
+  readonly explainHeader?: ExplainHeader | undefined;
 }
 
 /** Where a request goes: the site by its host, then the project's rules, then 404. */
-export function createPipeline(hosts: HostTable<ProjectHandler>): ExchangeHandler {
+export function createPipeline({ hosts, explainHeader }: PipelineOptions): ExchangeHandler {
   return {
     handle(exchange) {
       const parsed = requestUri(exchange.target);
       const host = parsed?.host ?? exchange.authority;
       if (parsed === undefined || (parsed.host !== undefined && !isHost(parsed.host))) {
         answerUnusable(exchange);
-      } else if (hosts.find(host)?.handle(exchange, host, parsed.uri) !== true) {
-        answerText(exchange, 404, "not found\n");
+        return;
       }
+      const { uri } = parsed;
+      const handler = hosts.find(host);
+      explainHeader?.add(exchange, () => ({
+        host,
+        uri,
+        ...(handler ? handler.explain(host, uri) : { reason: "no project for this host" }),
+      }));
+      if (handler?.handle(exchange, host, uri) !== true) answerText(exchange, 404, "not found\n");
     },
   };
 }

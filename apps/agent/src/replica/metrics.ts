@@ -13,7 +13,7 @@ export function registerReplicaMetrics(metrics: Metrics, replicas: () => Iterabl
 
   perProject("version", "Version that is served; 0 when none is.", ({ status }) => status.version);
   perProject("connected", "1 while the Manager's push connection stands.", ({ status }) =>
-    Number(status.connected),
+    status.connected === undefined ? undefined : Number(status.connected),
   );
   perProject("failing", "1 while the latest attempt to keep in step failed.", ({ status }) =>
     Number(status.lastError !== undefined),
@@ -21,9 +21,22 @@ export function registerReplicaMetrics(metrics: Metrics, replicas: () => Iterabl
   perProject("problems", "Errors and warnings of the rules served.", ({ status }) => status.problems);
   perProject(
     "age_seconds",
-    "Seconds since the Manager last confirmed what is served.",
+    "Seconds since the Manager or the file last confirmed what is served.",
     ({ status }) => status.checkedAt && (Date.now() - status.checkedAt.getTime()) / 1000,
   );
   perProject("redirects", "Redirects served.", ({ status }) => status.redirects);
   perProject("pages", "Pages served.", ({ status }) => status.pages);
+
+  metrics.total(
+    "posthouse_redirects_cut_off_total",
+    "What a bound cut off: uri_too_long, regex_time (requests), target_refused (rules passed over).",
+    ["project", "reason"],
+    (report) => {
+      for (const { project, cutOff } of replicas()) {
+        report({ project, reason: "uri_too_long" }, cutOff.uriTooLong);
+        report({ project, reason: "regex_time" }, cutOff.regexTimeouts);
+        report({ project, reason: "target_refused" }, cutOff.targetsRefused);
+      }
+    },
+  );
 }

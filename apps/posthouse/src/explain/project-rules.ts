@@ -1,5 +1,5 @@
 import { stat } from "node:fs/promises";
-import { type AgentConfig, snapshotPath } from "@posthouse/agent";
+import { type AgentConfig, ruleOptions, snapshotPath } from "@posthouse/agent";
 import { fetchRules, readStoredRules } from "@posthouse/client";
 import { createFileStore } from "@posthouse/client/node";
 import { compileRules, type RuleSetOptions } from "@posthouse/rules";
@@ -7,8 +7,8 @@ import { readRuleFile } from "../rule-file/rule-file.ts";
 import type { ProjectRules } from "./explained-request.ts";
 
 /**
- * A project's rules as its agent has them: the copy in the state directory; where there is none, or with `fetch`, what
- * the Manager has now. Throws what reading and asking throw.
+ * A project's rules as its agent has them: its rule file, or the copy in the state directory; where there is none, or
+ * with `fetch`, what the Manager has now. Throws what reading and asking throw.
  */
 export async function loadProjectRules(
   config: AgentConfig,
@@ -17,8 +17,9 @@ export async function loadProjectRules(
 ): Promise<ProjectRules> {
   const project = config.projects[name];
   if (project === undefined) throw new TypeError(`no project ${name}`);
-  const { manager, compat } = project;
-  const rules = { compat };
+  const { manager, file, compat } = project;
+  const rules = ruleOptions(project);
+  if (manager === undefined) return loadRuleFile(file ?? "", { rules });
   if (!fetch) {
     const path = snapshotPath(config.state, manager);
     const stored = await readStoredRules(createFileStore(path), manager, { rules });
