@@ -192,7 +192,7 @@ function projectName({ namespace, project }: FlectoSource, others: readonly Proj
 /** A text as it stands in our file: `\${` is literal; Traefik's `{{ env "NAME" }}` is our `\${NAME}`. */
 function literal(text: string): string {
   const [, name] = /^\{\{\s*env\s+["`]([A-Za-z_][A-Za-z0-9_]*)["`]\s*\}\}$/.exec(text) ?? [];
-  return name === undefined ? text.replaceAll("${", "$${") : `\${${name}}`;
+  return name === undefined ? text.replaceAll("${", () => "$${") : `\${${name}}`;
 }
 
 /** What the agent would refuse: addresses, codes, tokens and headers that no request could carry. */
