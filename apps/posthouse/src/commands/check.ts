@@ -60,22 +60,11 @@ const ruleFileOf = (project: object): string | undefined =>
 
 /** Prints what is wrong with a rule file; how many errors there were. */
 async function checkRules(file: string, format: string | undefined): Promise<number> {
-  const [{ checkRuleFile }, { checkText }, { createProgress }] = await Promise.all([
+  const [{ checkRuleFile }, { checkText }] = await Promise.all([
     import("../check/rule-check.ts"),
     import("../check/check-text.ts"),
-    import("../progress.ts"),
   ]);
-  let seen = 0;
-  let progress: ReturnType<typeof createProgress> | undefined;
-  const result = await checkRuleFile(file, {
-    format,
-    progress(done, of) {
-      progress ??= createProgress(process.stderr, `checking ${file}`, of);
-      progress.add(done - seen);
-      seen = done;
-    },
-  });
-  progress?.end();
+  const result = await checkRuleFile(file, format);
   process.stdout.write(checkText(result));
   return result.problems.filter(({ severity }) => severity === "error").length;
 }

@@ -17,6 +17,14 @@ interface ImportResult {
     readonly reason: string;
     readonly message: string;
   }[];
+  /** Rows that went in, but may not do what was meant. Absent from older Managers. */
+  readonly warningCount?: number;
+  readonly warnings?: readonly {
+    readonly line: number;
+    readonly source: string;
+    readonly code: string;
+    readonly message: string;
+  }[];
 }
 
 interface PublishResult {
@@ -24,7 +32,7 @@ interface PublishResult {
   readonly redirects: { readonly created: number; readonly updated: number; readonly deleted: number };
 }
 
-const errorsShown = 20;
+const shown = 20;
 
 export const importCommand: Command = {
   name: "import",
@@ -115,12 +123,18 @@ function printResult(result: ImportResult, { unread, lineOf }: ImportSource, sec
     `${result.importedCount} imported, ${result.skippedCount} unchanged, ${refused} refused of ${rows} rows in ${seconds.toFixed(1)} s (${rate}/s)\n`,
   );
   const lines = [
-    ...unread.map(({ line, message }) => `line ${line}: ${message} [ENTRY_UNREADABLE]`),
+    ...unread.map(({ line, message, code }) => `line ${line}: ${message} [${code}]`),
     ...result.errors.map(({ line, source, reason, message }) => {
       const what = source === undefined ? "" : `${source}: `;
       return `line ${lineOf(line)}: ${what}${message} [${reason}]`;
     }),
   ];
-  for (const line of lines.slice(0, errorsShown)) process.stdout.write(`  ${line}\n`);
-  if (refused > errorsShown) process.stdout.write(`  and ${refused - errorsShown} more\n`);
+  for (const line of lines.slice(0, shown)) process.stdout.write(`  ${line}\n`);
+  if (refused > shown) process.stdout.write(`  and ${refused - shown} more\n`);
+  const { warnings = [], warningCount = warnings.length } = result;
+  if (warningCount > 0) process.stdout.write(`${warningCount} to look at\n`);
+  for (const { line, source, code, message } of warnings.slice(0, shown)) {
+    process.stdout.write(`  line ${lineOf(line)}: ${source}: ${message} [${code}]\n`);
+  }
+  if (warningCount > shown) process.stdout.write(`  and ${warningCount - shown} more\n`);
 }

@@ -1,5 +1,5 @@
 import { suggestionText } from "@posthouse/service";
-import type { Path } from "../located-yaml.ts";
+import type { Path } from "./located-yaml.ts";
 import { parseGoDuration } from "./go-duration.ts";
 
 /** The options of Flecto's Traefik middleware as it understands them, after its merging of the root into the entries. */

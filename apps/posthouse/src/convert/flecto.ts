@@ -7,7 +7,7 @@ import { isPosthouseError } from "@posthouse/protocol";
 import { durationSchema, parseConfig } from "@posthouse/service";
 import { stringify } from "yaml";
 import { commandErrors } from "../errors.ts";
-import type { Path } from "../located-yaml.ts";
+import type { Path } from "./located-yaml.ts";
 import {
   type Finding,
   type FlectoMiddleware,

@@ -1,6 +1,6 @@
 import { suggestionText } from "@posthouse/service";
 import { commandErrors } from "../errors.ts";
-import { type LocatedDocument, type Path, type Place, readLocatedYaml } from "../located-yaml.ts";
+import { type LocatedDocument, type Path, type Place, readLocatedYaml } from "./located-yaml.ts";
 
 /** The options of one middleware, and where they stand in the file. */
 export interface MiddlewareOptions {

@@ -47,13 +47,14 @@ export async function loadRuleFile(
   file: string,
   { format, rules = {} }: { readonly format?: string | undefined; readonly rules?: RuleSetOptions },
 ): Promise<ProjectRules> {
-  const { items, errors, locate } = await readRuleFile(file, { format });
-  const unread = errors.length === 0 ? "" : `; ${errors.length} entries cannot be read (posthouse check)`;
+  const { items, errors, lineOf } = await readRuleFile(file, format);
+  const left = errors.length === 1 ? "1 entry is" : `${errors.length} entries are`;
+  const unread = errors.length === 0 ? "" : `; ${left} left out for an error (posthouse check)`;
   return {
     ruleSet: compileRules(items, rules),
     from: `the file ${file}${unread}`,
     compat: rules.compat,
-    placeOf: (item) => `${file}:${locate(item).line}`,
+    placeOf: (item) => `${file}:${lineOf(item)}`,
   };
 }
 

@@ -1,6 +1,7 @@
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { Readable } from "node:stream";
+import { formatTsvRow, tsvHeader } from "@posthouse/rules";
 import { commandErrors } from "../errors.ts";
 import { reasonOf } from "../manager-api.ts";
 import { readRuleFile } from "../rule-file/rule-file.ts";
@@ -12,7 +13,7 @@ export interface ImportSource {
   readonly bytes: number;
   readonly headers: Readonly<Record<string, string>>;
   /** Entries that could not be put into a row at all. */
-  readonly unread: readonly { readonly line: number; readonly message: string }[];
+  readonly unread: readonly { readonly line: number; readonly message: string; readonly code: string }[];
   /** The line of the file on which a row of what is sent stands. */
   lineOf(row: number): number;
 }
@@ -45,23 +46,16 @@ export async function openImport(format: string, file: string): Promise<ImportSo
 /** A `_redirects` file is read here and sent as a table: the Manager's own format has a row per rule. */
 async function openRedirects(file: string, headers: Readonly<Record<string, string>>): Promise<ImportSource> {
   await sizeOf(file);
-  const { items, errors, locate } = await readRuleFile(file, { format: "_redirects" });
-  const rows = items.flatMap((item) =>
-    item.kind === "redirect" ? [[item.type, item.source, item.target, item.status]] : [],
-  );
-  const table = [["type", "source", "target", "status"], ...rows];
-  const text = table.map((row) => `${row.map(cell).join("\t")}\n`).join("");
+  const { redirects, errors, lines } = await readRuleFile(file, "_redirects");
+  const text = tsvHeader + redirects.map(formatTsvRow).join("");
   return {
     body: Readable.from([Buffer.from(text)]),
     bytes: Buffer.byteLength(text),
     headers,
     unread: errors,
-    lineOf: (row) => locate(row - 1).line,
+    // The header is row 1.
+    lineOf: (row) => lines.redirects[row - 2] ?? row,
   };
-}
-
-function cell(text: string): string {
-  return /^"|[\t\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 async function sizeOf(file: string): Promise<number> {
