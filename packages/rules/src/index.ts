@@ -16,7 +16,9 @@ export type {
   RuleSetOptions,
 } from "./rule-set.ts";
 export { compileRules, createRuleSetBuilder } from "./rule-set-builder.ts";
+export { formatTsvRow, tsvHeader } from "./tsv-format.ts";
 export {
+  createRowParser,
   createTsvParser,
   type TsvParser,
   type TsvReason,

@@ -53,7 +53,7 @@ function removeAt(shared: PrefixNode, rule: RegexRule, at: number, owner: object
   const node = ownNode(shared, owner);
   if (at === rule.prefix.length) {
     const index = findRule(node.rules, rule);
-    if (node.rules[index]?.item.id === rule.item.id) node.rules.splice(index, 1);
+    if (node.rules[index]?.id === rule.id) node.rules.splice(index, 1);
     return node;
   }
   const unit = rule.prefix.charCodeAt(at);

@@ -40,8 +40,8 @@ export function examineRedirect(
     const values = { limit: longestSource };
     problems.push(createProblem("SOURCE_TOO_LONG", { field: "source", position: longestSource, values }));
   }
-  if (type === "BASIC") checkPathSource(source, problems);
-  if (type === "BASIC_HOST") checkHostSource(source, problems);
+  if (type === "BASIC" && !plainPath.test(source)) checkPathSource(source, problems);
+  if (type === "BASIC_HOST" && !plainHostPath.test(source)) checkHostSource(source, problems);
   if (type === "REGEX_HOST") checkNoScheme(source, problems);
   const isPattern = type === "REGEX" || type === "REGEX_HOST";
   const pattern = isPattern ? examinePattern(redirect, problems, patternSize) : undefined;
@@ -51,6 +51,11 @@ export function examineRedirect(
   }
   return { problems, pattern };
 }
+
+/** Sources with nothing to find fault with: nearly all. */
+const plainPath = /^\/[A-Za-z0-9\-._~!$&'()*+,;=@/]*(?:\?[\x21\x22\x24-\x7e]*)?$/;
+const plainHostPath =
+  /^[A-Za-z0-9.-]+(?::[0-9]+)?\/[A-Za-z0-9\-._~!$&'()*+,;=@/]*(?:\?[\x21\x22\x24-\x7e]*)?$/;
 
 function checkPathSource(source: string, problems: Problem[]): void {
   if (source === "") {
@@ -104,7 +109,7 @@ function checkTarget({ type, target }: Redirect, problems: Problem[]): void {
       }),
     );
   }
-  if (/^\s*(javascript|vbscript|data):/i.test(target)) {
+  if (!target.startsWith("http") && /^\s*(javascript|vbscript|data):/i.test(target)) {
     problems.push(createProblem("TARGET_IS_SCRIPT", { field: "target", position: 0 }));
   }
 }

@@ -1,4 +1,4 @@
-import type { RedirectItem } from "@posthouse/protocol";
+import type { CompiledPattern } from "./pattern/compiled-pattern.ts";
 import { createPatternCache } from "./pattern/pattern-cache.ts";
 import { findRules, type PrefixNode } from "./prefix-tree.ts";
 import { compareRules, type RegexRule } from "./regex-rule.ts";
@@ -7,7 +7,7 @@ import { substitute } from "./substitution.ts";
 import { isTargetSafe } from "./target.ts";
 
 interface RegexHit {
-  readonly item: RedirectItem;
+  readonly id: number;
   readonly target: string;
 }
 
@@ -24,7 +24,7 @@ export interface RegexStage {
 /** Flecto's sort keeps the order of its index up to this many candidates. */
 const stableCandidates = 12;
 
-/** Begins behind the first pattern, which mostly is the only one. */
+/** Counted from the start of the stage; what it takes to compile a pattern, once, is not held against the request. */
 interface Deadline {
   tried: number;
   at: number;
@@ -40,18 +40,24 @@ export function createRegexStage(options: RuleSetOptions): RegexStage {
 
   function matchTree(root: PrefixNode, text: string, deadline: Deadline): RegexHit | undefined | "late" {
     for (const rule of orderCandidates(findRules(root, text), flecto)) {
-      if (deadline.tried === 1) deadline.at = clock() + timeMs;
-      else if (deadline.tried > 1 && clock() > deadline.at) return "late";
+      if (deadline.tried > 0 && clock() > deadline.at) return "late";
       deadline.tried += 1;
-      const captures = cache.compiled(rule).exec(text);
+      const captures = ready(rule, deadline).exec(text);
       if (captures === undefined) continue;
-      const { item } = rule;
-      const target = substitute(item.target, captures);
-      if (target !== undefined && (flecto || isTargetSafe(item.target, target, captures.length - 1)))
-        return { item, target };
+      const target = substitute(rule.target, captures);
+      if (target !== undefined && (flecto || isTargetSafe(rule.target, target, captures.length - 1)))
+        return { id: rule.id, target };
       counters.targetsRefused += 1;
     }
     return undefined;
+  }
+
+  function ready(rule: RegexRule, deadline: Deadline): CompiledPattern {
+    if (rule.compiled !== undefined) return cache.compiled(rule);
+    const started = clock();
+    const compiled = cache.compiled(rule);
+    deadline.at += clock() - started;
+    return compiled;
   }
 
   return {
@@ -62,7 +68,7 @@ export function createRegexStage(options: RuleSetOptions): RegexStage {
         counters.uriTooLong += 1;
         return undefined;
       }
-      const deadline = { tried: 0, at: 0 };
+      const deadline = { tried: 0, at: clock() + timeMs };
       let hit = isEmpty(withHost) ? undefined : matchTree(withHost, host + uri, deadline);
       if (hit === undefined) hit = matchTree(pathOnly, uri, deadline);
       if (hit !== "late") return hit;
