@@ -8,7 +8,7 @@ export function checkText({ file, redirects, pages, problems }: RuleCheck): stri
   const told = new Set<string>();
   for (const problem of firstProblems(problems)) {
     const { place, severity, code, field, message, hint } = problem;
-    const what = field === undefined ? message : `${field}: ${message}`;
+    const what = field === undefined || message.startsWith(`${field}:`) ? message : `${field}: ${message}`;
     lines.push(`${file}:${place.line}:${place.column}  ${severity}  ${what} [${code}]`);
     if (hint !== undefined && !told.has(code)) lines.push(`    ${hint}`);
     told.add(code);

@@ -25,7 +25,11 @@ export async function checkRuleFile(file: string, format?: string): Promise<Rule
     (severity: FoundProblem["severity"]) =>
     ({ line, position, ...problem }: RuleFileError): FoundProblem => {
       const { field } = problem;
-      const place = find({ line, ...(field !== undefined && { field }), ...(position !== undefined && { position }) });
+      const place = find({
+        line,
+        ...(field !== undefined && { field }),
+        ...(position !== undefined && { position }),
+      });
       return { severity, place, ...problem };
     };
   const problems = [...errors.map(withPlace("error")), ...warnings.map(withPlace("warning"))];

@@ -1,6 +1,6 @@
 import { suggestionText } from "@posthouse/service";
-import type { Path } from "./located-yaml.ts";
 import { parseGoDuration } from "./go-duration.ts";
+import type { Path } from "./located-yaml.ts";
 
 /** The options of Flecto's Traefik middleware as it understands them, after its merging of the root into the entries. */
 export interface FlectoMiddleware {

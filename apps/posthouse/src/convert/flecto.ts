@@ -7,7 +7,6 @@ import { isPosthouseError } from "@posthouse/protocol";
 import { durationSchema, parseConfig } from "@posthouse/service";
 import { stringify } from "yaml";
 import { commandErrors } from "../errors.ts";
-import type { Path } from "./located-yaml.ts";
 import {
   type Finding,
   type FlectoMiddleware,
@@ -16,6 +15,7 @@ import {
   readFlectoOptions,
 } from "./flecto-options.ts";
 import { parseGoDuration } from "./go-duration.ts";
+import type { Path } from "./located-yaml.ts";
 import { findMiddleware } from "./traefik-file.ts";
 
 export interface ConvertOptions {

@@ -64,8 +64,6 @@ function endOfQuotes(lines: readonly string[], from: number, start: number): [li
   let at = start;
   for (let line = from; line < lines.length; line++) {
     const text = lines[line] ?? "";
-    const end = /"(?!")/g;
-    end.lastIndex = at;
     // Two quotes are one, inside.
     const rest = text.slice(at).replaceAll('""', "__");
     const found = rest.indexOf('"');

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { isPosthouseError, type Item } from "@posthouse/protocol";
+import { type Item, isPosthouseError } from "@posthouse/protocol";
 import { parseRules, type RuleFile, type RuleFileFormat } from "@posthouse/rules";
 import { commandErrors } from "../errors.ts";
 import { reasonOf } from "../manager-api.ts";
@@ -72,9 +72,7 @@ function ruleFileFormat(file: string, format: string | undefined): RuleFileForma
 async function readText(file: string): Promise<string> {
   try {
     const bytes = await readFile(file);
-    const plain = /\.gz$/i.test(file)
-      ? await promisify(gunzip)(bytes, { maxOutputLength: maxBytes })
-      : bytes;
+    const plain = /\.gz$/i.test(file) ? await promisify(gunzip)(bytes, { maxOutputLength: maxBytes }) : bytes;
     return plain.toString("utf8");
   } catch (cause) {
     throw commandErrors.create("FILE_UNREADABLE", { file, reason: reasonOf(cause) }, { cause });
