@@ -116,7 +116,8 @@ export async function createGeneration(
     parts.push(admin);
   }
   parts.push(...replicas.values());
-  const explainHeader = config.admin?.token && createExplainHeader(config.admin.token);
+  const explainHeader =
+    config.admin?.token && createExplainHeader({ token: config.admin.token, log: context.log });
   const sites = nameSites(config.sites).map(({ site, ...named }) =>
     takeServer("site", named, createSiteHandler(site, { config, replicas, context, explainHeader })),
   );

@@ -49,12 +49,15 @@ describe("agent configuration", () => {
     expect(JSON.stringify(describeConfig(parse(complete)))).toContain('"token":"[hidden]"');
   });
 
-  it("takes state from the file's folder when relative", async () => {
+  it("takes state and rule files from the file's folder when relative", async () => {
     const directory = await mkdtemp(join(tmpdir(), "posthouse-agent-"));
     try {
       const path = join(directory, "posthouse.yaml");
-      await writeFile(path, "state: ./state\n");
-      expect((await loadAgentConfig(path)).state).toBe(join(directory, "state"));
+      await writeFile(path, "state: ./state\nprojects: { a: { file: ./_redirects }, b: { file: /b.tsv } }\n");
+      const { state, projects } = await loadAgentConfig(path);
+      expect(state).toBe(join(directory, "state"));
+      expect(projects.a?.file).toBe(join(directory, "_redirects"));
+      expect(projects.b?.file).toBe("/b.tsv");
     } finally {
       await rm(directory, { recursive: true });
     }
@@ -135,6 +138,32 @@ describe("agent configuration", () => {
     ]);
     expect(problems(`state: s\nprojects:\n  a:\n    manager:\n${text.join("")}`)[0]).toContain(message);
   });
+
+  const project = (fields: string): string => `state: s\nprojects: { a: { ${fields} } }\n`;
+
+  it.each([
+    ["compat: flecto", "projects.a: names neither `manager` nor `file`"],
+    [`file: r.tsv, manager: ${manager}`, "projects.a.file: a project has `manager` or `file`, not both"],
+    ["file: r.tsv, debug: true", "projects.a.debug: these are Flecto's headers: it needs `compat: flecto`"],
+    [
+      "file: rules.txt",
+      "projects.a.file: the name must end with .yaml, .yml, .json, .tsv or .csv, or be _redirects",
+    ],
+    ["file: r.tsv, limits: { regex_time: 0s }", "projects.a.limits.regex_time: shorter than 1ms"],
+  ])("refuses a project with %s", (fields, message) => {
+    expect(problems(project(fields))).toEqual([message]);
+  });
+
+  it.each(["rules.yaml", "a/rules.yml", "RULES.JSON", "r.tsv", "r.csv", "/etc/_redirects"])(
+    "takes rules from %s",
+    (file) => {
+      expect(parse(project(`file: ${file}`)).projects.a).toEqual({
+        file,
+        debug: false,
+        limits: { regex_time: 20, regex_uri: 2048, pattern_size: 250, compiled_patterns: 20_000 },
+      });
+    },
+  );
 
   it("has a JSON Schema for editors", () => {
     const schema = configJsonSchema(agentConfigSchema, "Posthouse agent") as { required: string[] };

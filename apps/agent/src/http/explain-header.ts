@@ -1,11 +1,12 @@
 /**
  * Explains answers where they are asked for: a request with `Posthouse-Explain: <admin token>` gets the header
  * `Posthouse-Explain` with its answer, which says as JSON what answered and what nearly did. Explaining reads every
- * rule, so one a second is explained, for all who ask; with any other token the header is as good as not there.
+ * rule, so one request at a time is explained, and one a second, for all who ask. With any other token the header is as
+ * good as not there.
  */
-import type { Secret } from "@posthouse/service";
+import type { Log, Secret } from "@posthouse/service";
 import { isSameSecret } from "../core/token.ts";
-import { type Exchange, headerValue } from "./exchange.ts";
+import { answerText, type Exchange, headerValue } from "./exchange.ts";
 
 /** What a handler has to say of a request. `near` may be long; it is cut to what fits into a header. */
 export interface ExplainedRequest {
@@ -14,33 +15,58 @@ export interface ExplainedRequest {
 }
 
 export interface ExplainHeader {
-  /** Adds the header to the answer to come, when the request asks for it. */
-  add(exchange: Exchange, explain: () => ExplainedRequest): void;
+  isAsked(exchange: Exchange): boolean;
+  /** Adds the header, then answers: at once when another request is explained. */
+  explain(exchange: Exchange, explain: () => Promise<ExplainedRequest>, answer: () => void): void;
+}
+
+export interface ExplainHeaderOptions {
+  readonly token: Secret;
+  readonly log: Log;
+  /** Milliseconds from any origin. Default `performance.now`. */
+  readonly clock?: () => number;
 }
 
 const name = "posthouse-explain";
 const everyMs = 1000;
 const largestHeader = 4000;
 
-export function createExplainHeader(
-  token: Secret,
-  clock: () => number = () => performance.now(),
-): ExplainHeader {
+export function createExplainHeader(options: ExplainHeaderOptions): ExplainHeader {
+  const { token, log, clock = () => performance.now() } = options;
+  let isExplaining = false;
   let freeAt = Number.NEGATIVE_INFINITY;
+
+  async function explainFirst(
+    exchange: Exchange,
+    explain: () => Promise<ExplainedRequest>,
+    answer: () => void,
+  ): Promise<void> {
+    isExplaining = true;
+    try {
+      exchange.addHeader("Posthouse-Explain", formatExplanation(await explain()));
+      if (!exchange.aborted) answer();
+    } catch (error) {
+      log.error({ error, target: exchange.target }, "could not explain a request");
+      if (!exchange.aborted) answerText(exchange, 500, "internal error\n");
+    } finally {
+      isExplaining = false;
+      freeAt = clock() + everyMs;
+    }
+  }
+
   return {
-    add(exchange, explain) {
+    isAsked(exchange) {
       const given = headerValue(exchange, name);
-      if (given === undefined || !isSameSecret(given, token)) return;
+      return given !== undefined && isSameSecret(given, token);
+    },
+    explain(exchange, explain, answer) {
       exchange.addHeader("Cache-Control", "no-store");
-      if (clock() < freeAt) {
-        exchange.addHeader("Posthouse-Explain", '{"busy":"one request a second is explained"}');
+      if (!isExplaining && clock() >= freeAt) {
+        void explainFirst(exchange, explain, answer);
         return;
       }
-      try {
-        exchange.addHeader("Posthouse-Explain", formatExplanation(explain()));
-      } finally {
-        freeAt = clock() + everyMs;
-      }
+      exchange.addHeader("Posthouse-Explain", '{"busy":"one request a second is explained"}');
+      answer();
     },
   };
 }

@@ -125,8 +125,12 @@ class Node1Exchange implements Exchange {
     const length = Buffer.byteLength(body);
     if (length > 0 || (this.method !== "HEAD" && status !== 304))
       headers.push("Content-Length", String(length));
-    if (this.#added) headers.push(...this.#added);
     if (this.close) headers.push("Connection", "close");
+    if (this.#added) {
+      // Their values are bytes, so the body must not bring the head into its encoding.
+      this.#response.writeHead(status, [...headers, ...this.#added]).end(Buffer.from(body));
+      return;
+    }
     // Head and body leave in one write; a text of ASCII only is cheaper to write as latin1.
     this.#response.writeHead(status, headers).end(body, length === body.length ? "latin1" : "utf8");
   }

@@ -9,7 +9,7 @@ export interface ProjectHandler {
   /** Answers and returns true, or leaves the exchange alone. */
   handle(exchange: Exchange, host: string, uri: string): boolean;
   /** Why it would answer as it does. Slow. */
-  explain(host: string, uri: string): ExplainedRequest;
+  explain(host: string, uri: string): Promise<ExplainedRequest>;
 }
 
 export interface PipelineOptions {
@@ -30,14 +30,30 @@ export function createPipeline({ hosts, explainHeader }: PipelineOptions): Excha
       }
       const { uri } = parsed;
       const handler = hosts.find(host);
-      explainHeader?.add(exchange, () => ({
-        host,
-        uri,
-        ...(handler ? handler.explain(host, uri) : { reason: "no project for this host" }),
-      }));
-      if (handler?.handle(exchange, host, uri) !== true) answerText(exchange, 404, "not found\n");
+      if (explainHeader?.isAsked(exchange) !== true) {
+        answer(exchange, handler, host, uri);
+        return;
+      }
+      explainHeader.explain(
+        exchange,
+        () => explain(handler, host, uri),
+        () => answer(exchange, handler, host, uri),
+      );
     },
   };
+}
+
+function answer(exchange: Exchange, handler: ProjectHandler | undefined, host: string, uri: string): void {
+  if (handler?.handle(exchange, host, uri) !== true) answerText(exchange, 404, "not found\n");
+}
+
+async function explain(
+  handler: ProjectHandler | undefined,
+  host: string,
+  uri: string,
+): Promise<ExplainedRequest> {
+  const said = handler ? await handler.explain(host, uri) : { reason: "no project for this host" };
+  return { host, uri, ...said };
 }
 
 /** `OPTIONS *` asks about the server, not about any page. */

@@ -1,12 +1,13 @@
-import { explain, type Match, type RuleSet } from "@posthouse/rules";
+import { type Explanation, explainInSteps, type Match, type RuleSet } from "@posthouse/rules";
+import { createSlices } from "../core/slices.ts";
 
-/** What the rules of a project say to a request, short enough for a header. */
-export function explainRequest(
+/** What the rules of a project say to a request, short enough for a header. Reads every rule, in slices. */
+export async function explainRequest(
   ruleSet: RuleSet,
   host: string,
   uri: string,
-): { readonly answer: object | null; readonly near: readonly object[] } {
-  const { match, near } = explain(ruleSet, { host, uri });
+): Promise<{ readonly answer: object | null; readonly near: readonly object[] }> {
+  const { match, near } = await inSlices(explainInSteps(ruleSet, { host, uri }));
   return {
     answer: match === undefined ? null : describeMatch(match),
     near: near.map(({ item, reasons }) => ({
@@ -16,6 +17,15 @@ export function explainRequest(
       reasons,
     })),
   };
+}
+
+async function inSlices(steps: Generator<undefined, Explanation, undefined>): Promise<Explanation> {
+  const slices = createSlices();
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    if (slices.isDue()) await slices.pause();
+  }
 }
 
 function describeMatch(match: Match): object {

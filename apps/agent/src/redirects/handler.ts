@@ -69,12 +69,11 @@ export function createRedirectHandler(options: RedirectHandlerOptions): ProjectH
       answer(exchange, match, host, uri);
       return true;
     },
-    explain(host, uri) {
+    async explain(host, uri) {
       const { ruleSet, status } = source;
       const about = { project, version: status.version };
-      return ruleSet
-        ? { ...about, ...explainRequest(ruleSet, host, uri) }
-        : { ...about, reason: "no rules yet" };
+      if (ruleSet === undefined) return { ...about, reason: "no rules yet" };
+      return { ...about, ...(await explainRequest(ruleSet, host, uri)) };
     },
   };
 }

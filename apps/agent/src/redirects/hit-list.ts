@@ -46,7 +46,7 @@ export async function listHits(
   hits: Hits,
   { limit, order }: { readonly limit: number; readonly order: HitOrder },
 ): Promise<HitList> {
-  await hits.settled();
+  if (ruleSet) await hits.turnTo(ruleSet);
   const slices = createSlices();
   let best: Counted[] = [];
   let rules = 0;

@@ -15,8 +15,8 @@ export interface Hits {
   readonly distinct: number;
   /** Hits that found no room. */
   readonly uncounted: number;
-  /** Resolves when the counts stand under the ids of the rule set that was counted for last. */
-  settled(): Promise<void>;
+  /** Resolves when the counts stand under the ids of this rule set. */
+  turnTo(ruleSet: RuleSet): Promise<void>;
 }
 
 /**
@@ -30,7 +30,7 @@ export function createHits(log: Log): Hits {
   let uncounted = 0;
   let following: Promise<void> = Promise.resolve();
 
-  function turnTo(ruleSet: RuleSet): void {
+  function change(ruleSet: RuleSet): void {
     const [before, from] = [current, table];
     current = ruleSet;
     if (before === undefined || total === 0) return;
@@ -44,7 +44,7 @@ export function createHits(log: Log): Hits {
 
   return {
     count(ruleSet, id) {
-      if (ruleSet !== current) turnTo(ruleSet);
+      if (ruleSet !== current) change(ruleSet);
       total += 1;
       table.add(id, 1, Math.floor(Date.now() / 1000));
     },
@@ -58,7 +58,10 @@ export function createHits(log: Log): Hits {
     get uncounted() {
       return uncounted + table.uncounted;
     },
-    settled: () => following,
+    turnTo(ruleSet) {
+      if (ruleSet !== current) change(ruleSet);
+      return following;
+    },
   };
 }
 

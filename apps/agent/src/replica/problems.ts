@@ -7,7 +7,7 @@ export interface ServedProblem {
   readonly code: string;
   readonly message: string;
   readonly item?: number;
-  /** Where the rule stands in its file; in JSON the position in its list. */
+  /** Where the rule stands in its file. */
   readonly line?: number;
   readonly field?: string;
   readonly position?: number;

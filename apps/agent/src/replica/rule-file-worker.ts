@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
-import type { Item, Page, Redirect } from "@posthouse/protocol";
-import { parseRules, type RuleFileError } from "@posthouse/rules";
+import type { Item } from "@posthouse/protocol";
+import { parseRules, type RuleFile } from "@posthouse/rules";
 import { fileFingerprint } from "../core/file-watch.ts";
-import { shownProblems } from "./problems.ts";
+import { type ServedProblem, shownProblems } from "./problems.ts";
 import { ruleFileFormat } from "./rule-file-format.ts";
 
 export interface RuleFileTask {
@@ -23,14 +23,14 @@ export type RuleFileMessage =
       readonly type: "head";
       readonly hash: string;
       /** The first of them. */
-      readonly errors: readonly RuleFileError[];
-      readonly errorCount: number;
+      readonly problems: readonly ServedProblem[];
+      readonly problemCount: number;
     }
   /** `lines`: where each item stands in the file. */
   | {
       readonly type: "items";
       readonly items: readonly Item[];
-      readonly lines: readonly (number | undefined)[];
+      readonly lines: readonly number[];
     }
   | { readonly type: "end" };
 
@@ -55,30 +55,50 @@ async function readWhole(): Promise<Buffer> {
   throw new Error("it is being written all the time");
 }
 
+/** What of a parsed file is used here; a parser may tell no lines and no warnings. */
+interface ParsedFile extends Pick<RuleFile, "redirects" | "pages"> {
+  readonly errors: readonly FileProblem[];
+  readonly warnings?: readonly FileProblem[];
+  readonly lines?: { readonly redirects: readonly number[]; readonly pages: readonly number[] };
+}
+type FileProblem = Partial<ServedProblem> & { readonly message: string };
+
+interface ReadFile {
+  readonly items: Item[];
+  /** By item, where it stands in the file. */
+  readonly lines: number[];
+  readonly problems: ServedProblem[];
+}
+
 /** Entries of a file as the items of a project: ids are positions, redirects before pages. */
-function* readItems(
-  bytes: Buffer,
-  errors: RuleFileError[],
-): Generator<{ item: Item; line: number | undefined }> {
+function readItems(bytes: Buffer): ReadFile {
   const format = ruleFileFormat(path);
   if (format === undefined) throw new Error("its name tells no format");
-  const file = parseRules(bytes.toString("utf8"), format);
-  errors.push(...file.errors);
+  const file: ParsedFile = parseRules(bytes.toString("utf8"), format);
+  const read: ReadFile = { items: [], lines: [], problems: [] };
   let id = 0;
-  const isText = (entry: Redirect | Page, line: number | undefined): boolean => {
-    if (!Object.values(entry).some((value) => value.includes("\uFFFD"))) return true;
-    errors.push({ line: line ?? id, message: "it holds bytes that are not UTF-8" });
-    return false;
+  const add = (item: Item, line: number | undefined): void => {
+    if (isText(item)) {
+      read.items.push(item);
+      read.lines.push(line ?? 0);
+    } else {
+      const message = "The entry holds bytes that are not UTF-8.";
+      read.problems.push({ severity: "error", code: "ENTRY_NOT_UTF8", message, ...(line && { line }) });
+    }
   };
-  for (const redirect of file.redirects) {
-    id++;
-    if (isText(redirect, undefined)) yield { item: { id, kind: "redirect", ...redirect }, line: undefined };
-  }
-  for (const page of file.pages) {
-    id++;
-    if (isText(page, undefined)) yield { item: { id, kind: "page", ...page }, line: undefined };
-  }
+  for (const [index, redirect] of file.redirects.entries())
+    add({ id: ++id, kind: "redirect", ...redirect }, file.lines?.redirects[index]);
+  for (const [index, page] of file.pages.entries())
+    add({ id: ++id, kind: "page", ...page }, file.lines?.pages[index]);
+  for (const error of file.errors) read.problems.push({ severity: "error", code: "ENTRY_INVALID", ...error });
+  for (const warning of file.warnings ?? [])
+    read.problems.push({ severity: "warning", code: "ENTRY_DOUBTFUL", ...warning });
+  return read;
 }
+
+/** What is no UTF-8 was decoded to U+FFFD. */
+const isText = (item: Item): boolean =>
+  !(item.kind === "redirect" ? item.source + item.target : item.path + item.content).includes("\uFFFD");
 
 async function* messages(): AsyncGenerator<RuleFileMessage> {
   const bytes = await readWhole();
@@ -87,12 +107,11 @@ async function* messages(): AsyncGenerator<RuleFileMessage> {
     yield { type: "known" };
     return;
   }
-  const errors: RuleFileError[] = [];
-  const all = [...readItems(bytes, errors)];
-  yield { type: "head", hash, errors: errors.slice(0, shownProblems), errorCount: errors.length };
-  for (let from = 0; from < all.length; from += batchSize) {
-    const batch = all.slice(from, from + batchSize);
-    yield { type: "items", items: batch.map(({ item }) => item), lines: batch.map(({ line }) => line) };
+  const { items, lines, problems } = readItems(bytes);
+  yield { type: "head", hash, problems: problems.slice(0, shownProblems), problemCount: problems.length };
+  for (let from = 0; from < items.length; from += batchSize) {
+    const to = from + batchSize;
+    yield { type: "items", items: items.slice(from, to), lines: lines.slice(from, to) };
   }
   yield { type: "end" };
 }

@@ -14,7 +14,7 @@ export interface LoadedRuleFile {
   readonly ruleSet: RuleSet;
   /** SHA-256 of the file, in hex. */
   readonly hash: string;
-  /** The first 100; those of entries that could not even be read come first. */
+  /** The first 100. */
   readonly problems: readonly ServedProblem[];
   /** All of them. */
   readonly problemCount: number;
@@ -71,20 +71,19 @@ async function compile(thread: Thread, rules: RuleSetOptions): Promise<LoadedRul
     if (message.type !== "items") throw unexpected(message);
     for (const [index, item] of message.items.entries()) {
       builder.put(item);
-      const line = message.lines[index];
-      if (line !== undefined) lines[item.id] = line;
+      lines[item.id] = message.lines[index] ?? 0;
       if (slices.isDue()) await slices.pause();
     }
   }
   const ruleSet = builder.build();
-  const unread = head.errors.map(
-    ({ line, message }): ServedProblem => ({ severity: "error", code: "ENTRY_UNREADABLE", line, message }),
-  );
+  // What is doubtful was told by the reader; what these settings refuse is told by the RuleSet.
+  const refused = ruleSet.problems.filter(({ severity }) => severity === "error");
+  const problems = [...head.problems, ...describeProblems(refused, (id) => lines[id] || undefined)];
   return {
     ruleSet,
     hash: head.hash,
-    problems: [...unread, ...describeProblems(ruleSet.problems, (id) => lines[id])].slice(0, shownProblems),
-    problemCount: head.errorCount + ruleSet.problems.length,
+    problems: problems.slice(0, shownProblems),
+    problemCount: head.problemCount + refused.length,
   };
 }
 
