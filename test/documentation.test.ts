@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -8,6 +8,7 @@ import { managerConfigSchema } from "@posthouse/manager";
 import { parseConfig } from "@posthouse/service";
 import { startPosthouse } from "@posthouse/testkit/posthouse-process";
 import { describe, expect, it } from "vitest";
+import { convertFlecto } from "../apps/posthouse/src/convert/flecto.ts";
 import { generateReference } from "../scripts/reference.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -51,9 +52,35 @@ describe("documentation", () => {
         isAgent ? agentConfigSchema : managerConfigSchema,
         {
           POSTHOUSE_AGENT_TOKEN: "t",
+          FLECTO_TOKEN: "t",
         },
       );
       expect(parsed).toBeTruthy();
+    }
+  });
+
+  it("converts Flecto's configuration to the one it shows", () => {
+    const [middleware = ""] = blocks("docs/guide/from-flecto.md", "yml");
+    const [ours = ""] = blocks("docs/guide/from-flecto.md", "yaml");
+    const { yaml, warnings } = convertFlecto(middleware, { file: "dynamic.yml" });
+    expect(yaml.split("\n").slice(1).join("\n")).toBe(ours);
+    expect(warnings).toEqual([]);
+  });
+
+  it("shows what posthouse explain prints", async () => {
+    const [, url = "", wanted = ""] =
+      /^\$ posthouse explain '(\S+)' --rules redirects\.tsv\n([\s\S]*?)^```/m.exec(
+        read("docs/guide/redirects.md"),
+      ) ?? [];
+    const folder = await mkdtemp(join(tmpdir(), "posthouse-explain-"));
+    try {
+      const list = "type\tsource\ttarget\tstatus\nBASIC\t/old\t/new\t301\nBASIC\t/else\t/x\t302\n";
+      writeFileSync(join(folder, "redirects.tsv"), list);
+      const explain = startPosthouse(["explain", url, "--rules", "redirects.tsv"], { cwd: folder });
+      expect(await explain.exited).toBe(0);
+      expect(explain.output()).toBe(wanted);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
     }
   });
 
