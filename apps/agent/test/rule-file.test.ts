@@ -55,6 +55,7 @@ describe("rules from a file", () => {
     ["rules.tsv", header + row("/a")],
     ["rules.csv", "type,source,target,status\nBASIC,/a,/t,302\n"],
     ["rules.json", JSON.stringify([{ type: "BASIC", source: "/a", target: "/t", status: "FOUND" }])],
+    ["rules.yaml", "- { type: BASIC, source: /a, target: /t, status: FOUND }\n"],
     ["_redirects", "/a /t 302\n"],
   ])("are read from %s", async (name, text) => {
     const path = join(folder, name);
@@ -161,32 +162,49 @@ describe("rules from a file", () => {
     });
   });
 
-  it("are served but for those that are wrong, which are told with their place", async () => {
+  it("are served but for those that are wrong, which are told with their line and position", async () => {
     const { log, entries } = collectLog();
-    const path = join(folder, "rules.tsv");
-    const latin1 = Buffer.from("BASIC\t/caf\u00e9\t/t\t302\n", "latin1");
-    await writeFile(
-      path,
-      Buffer.concat([
-        Buffer.from(
-          `${header}${row("/a")}REGEX\t^/(\t/t\t302\nREGEX\t^/b([0-9])$\t/x$1\t302\nNOPE\t/c\t/t\t302\n`,
-        ),
-        latin1,
-      ]),
-    );
+    const path = join(folder, "rules.yaml");
+    const text = `redirects:
+  - { type: REGEX, source: "^/(", target: /t, status: FOUND }
+  - { type: REGEX, source: "^/b$", target: /$1, status: FOUND }
+
+  - { type: NOPE, source: /c, target: /t, status: FOUND }
+  - { type: REGEX, source: "^/(a|a[bc]){1,8}(a|ab){1,99}$", target: /t, status: FOUND }
+  - { type: BASIC, source: /caf\u00e9, target: /t, status: FOUND }
+pages:
+  - { type: BASIC, path: /page, content: hello, contentType: TEXT_PLAIN }
+`;
+    await writeFile(path, Buffer.from(text, "latin1"));
     const replica = make(path, log);
     await running(replica, async () => {
-      expect([answers(replica, "/a"), answers(replica, "/b1")]).toEqual(["/t", "/x1"]);
-      expect(replica.status.problems).toBe(3);
+      expect([answers(replica, "/b"), answers(replica, "/page")]).toEqual(["/$1", "hello"]);
+      expect(replica.status).toMatchObject({ problems: 5, redirects: 1, pages: 1 });
       expect(replica.problems).toEqual(
         expect.arrayContaining([
-          expect.objectContaining({ severity: "error", line: 3 }),
-          expect.objectContaining({ severity: "error", line: 5 }),
-          expect.objectContaining({ severity: "error", message: expect.stringContaining("UTF-8") }),
+          expect.objectContaining({ severity: "error", line: 2, code: "PATTERN_INVALID", position: 2 }),
+          expect.objectContaining({ severity: "error", line: 5, field: "type" }),
+          expect.objectContaining({ severity: "error", line: 6, code: "PATTERN_TOO_COSTLY" }),
+          expect.objectContaining({ severity: "error", line: 7, code: "ENTRY_NOT_UTF8" }),
+          expect.objectContaining({ severity: "warning", line: 3, code: "GROUP_MISSING" }),
         ]),
       );
     });
-    expect(entries.filter(({ level }) => level === "warn")).toHaveLength(3);
+    expect(entries.filter(({ level }) => level === "warn")).toHaveLength(5);
+  });
+
+  it.each([
+    [20, 0],
+    [1000, 1],
+  ])("are checked against the bounds of their project: pattern_size %i serves %i", async (size, count) => {
+    const costly = "^/(a|a[bc]){1,30}(a|ab){1,30}$";
+    const [tsv, json] = [join(folder, "rules.tsv"), join(folder, "rules.json")];
+    await writeFile(tsv, `${header}REGEX\t${costly}\t/t\t302\n`);
+    await writeFile(json, JSON.stringify([{ type: "REGEX", source: costly, target: "/t", status: "FOUND" }]));
+    for (const path of [tsv, json]) {
+      const loaded = await loadRuleFile(path, { rules: { patternSize: size } });
+      expect([loaded?.ruleSet.redirects, loaded?.problemCount]).toEqual([count, 1 - count]);
+    }
   });
 
   it("are refused as a whole beyond the bound on the size of a file", async () => {

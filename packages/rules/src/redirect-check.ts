@@ -13,7 +13,12 @@ const longestTarget = 2048;
  * an `error`. A RuleSet serves what it can, as Flecto's agents do, and leaves out only what cannot be matched at all.
  */
 export function checkRedirect(redirect: Redirect): Problem[] {
-  const { problems, pattern } = examineRedirect(redirect);
+  return checkRedirectWithin(redirect, undefined);
+}
+
+/** The same with another bound on the program of a pattern. */
+export function checkRedirectWithin(redirect: Redirect, patternSize: number | undefined): Problem[] {
+  const { problems, pattern } = examineRedirect(redirect, patternSize);
   if (pattern !== undefined) {
     adviseOnPattern(redirect, pattern, problems);
     const example = findSiteEscape(redirect, pattern);

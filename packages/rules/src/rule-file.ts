@@ -1,7 +1,7 @@
 import type { Page, Redirect } from "@posthouse/protocol";
 import { checkPage } from "./page-check.ts";
 import type { Problem } from "./problem.ts";
-import { checkRedirect } from "./redirect-check.ts";
+import { checkRedirectWithin } from "./redirect-check.ts";
 import { readRedirectsFile } from "./redirects-file.ts";
 import { type Entry, readJsonEntries, readYamlEntries } from "./structured-file.ts";
 import { createRowParser, type TsvReason } from "./tsv-parser.ts";
@@ -31,21 +31,27 @@ export interface RuleFile {
   readonly warnings: readonly RuleFileError[];
 }
 
+export interface ParseOptions {
+  /** As a RuleSet's. */
+  readonly patternSize?: number;
+}
+
 /**
  * Reads a file of rules. Entries that cannot be read, or are wrong, are left out and reported; the others are kept. Of
  * redirects with the same source, and of pages with the same path, the first is kept. Throws TSV_HEADER_INVALID and
  * RULE_FILE_INVALID when the whole file cannot be read.
  */
-export function parseRules(text: string, format: RuleFileFormat): RuleFile {
+export function parseRules(text: string, format: RuleFileFormat, options: ParseOptions = {}): RuleFile {
   const content = text.startsWith("\uFEFF") ? text.slice(1) : text;
-  if (format === "json") return collect(readJsonEntries(content));
-  if (format === "yaml") return collect(readYamlEntries(content));
-  if (format === "_redirects") return collect(readRedirectsFile(content));
-  return collect(readRows(content, format === "tsv" ? "\t" : undefined));
+  if (format === "json") return collect(readJsonEntries(content), options);
+  if (format === "yaml") return collect(readYamlEntries(content), options);
+  if (format === "_redirects") return collect(readRedirectsFile(content), options);
+  const separator = format === "tsv" ? "\t" : undefined;
+  return collect(readRows(content, { ...options, separator }), options);
 }
 
-function readRows(text: string, separator: string | undefined): Entry[] {
-  const parser = createRowParser({ separator });
+function readRows(text: string, options: Parameters<typeof createRowParser>[0]): Entry[] {
+  const parser = createRowParser(options);
   return [...parser.push(text), ...parser.end()].map((row): Entry => {
     const line = row.fileLine;
     if ("redirect" in row) return { line, redirect: row.redirect };
@@ -64,7 +70,7 @@ const fieldOfReason: Readonly<Partial<Record<TsvReason, string>>> = {
   DUPLICATE_SOURCE_IN_FILE: "source",
 };
 
-function collect(entries: Iterable<Entry>): RuleFile {
+function collect(entries: Iterable<Entry>, options: ParseOptions): RuleFile {
   const redirects: Redirect[] = [];
   const pages: Page[] = [];
   const lines = { redirects: [] as number[], pages: [] as number[] };
@@ -92,7 +98,15 @@ function collect(entries: Iterable<Entry>): RuleFile {
     if ("error" in entry) errors.push({ line, ...entry.error });
     else if ("redirect" in entry) {
       const { redirect } = entry;
-      if (!check(line, `redirect ${redirect.source}`, "source", checkRedirect(redirect))) continue;
+      if (
+        !check(
+          line,
+          `redirect ${redirect.source}`,
+          "source",
+          checkRedirectWithin(redirect, options.patternSize),
+        )
+      )
+        continue;
       redirects.push(redirect);
       lines.redirects.push(line);
     } else {

@@ -1,7 +1,7 @@
 import { type Redirect, type RedirectStatus, redirectStatuses, redirectTypes } from "@posthouse/protocol";
 import { rulesErrors } from "./errors.ts";
 import type { Problem } from "./problem.ts";
-import { checkRedirect } from "./redirect-check.ts";
+import { checkRedirectWithin } from "./redirect-check.ts";
 import { createRecordReader, type RecordReader, type Row } from "./tsv-record.ts";
 
 export type TsvReason =
@@ -49,7 +49,9 @@ export function createTsvParser(): TsvParser {
  * Reads redirects as rows of type, source, target, status. `separator` is one character; without it the header tells:
  * tab, semicolon or comma. A byte order mark is passed over. Quotes are those of RFC 4180, read as Flecto's Manager does.
  */
-export function createRowParser(options: { readonly separator?: string | undefined } = {}): TsvParser {
+export function createRowParser(
+  options: { readonly separator?: string | undefined; readonly patternSize?: number } = {},
+): TsvParser {
   const seen = new Set<string>();
   let head = "";
   let reader: RecordReader | undefined;
@@ -60,7 +62,7 @@ export function createRowParser(options: { readonly separator?: string | undefin
     for (const { cells, fileLine } of records) {
       line += 1;
       if (line === 1) checkHeader(cells);
-      else rows.push({ line, fileLine, ...readRow(cells, seen) });
+      else rows.push({ line, fileLine, ...readRow(cells, seen, options) });
     }
     return rows;
   }
@@ -103,6 +105,7 @@ function checkHeader(record: readonly string[]): void {
 function readRow(
   record: readonly string[],
   seen: Set<string>,
+  options: { readonly patternSize?: number },
 ): { redirect: Redirect; warnings?: readonly Problem[] } | { error: TsvRowError } {
   const [type = "", source = "", target = "", status = ""] = record.map(trim);
   const fail = (reason: TsvReason, message: string): { error: TsvRowError } => ({
@@ -120,7 +123,7 @@ function readRow(
   if (seen.has(source)) return fail("DUPLICATE_SOURCE_IN_FILE", "An earlier row has the same source.");
   seen.add(source);
   const redirect: Redirect = { type: knownType, source, target, status: knownStatus };
-  const problems = checkRedirect(redirect);
+  const problems = checkRedirectWithin(redirect, options.patternSize);
   if (problems.length === 0) return { redirect };
   const wrong = problems.find(({ severity }) => severity === "error");
   if (wrong === undefined) return { redirect, warnings: problems };

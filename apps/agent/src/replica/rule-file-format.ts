@@ -2,8 +2,8 @@ import { basename, extname } from "node:path";
 import type { RuleFileFormat } from "@posthouse/rules";
 
 const formats: Readonly<Record<string, RuleFileFormat>> = {
-  ".yaml": "yaml" as RuleFileFormat,
-  ".yml": "yaml" as RuleFileFormat,
+  ".yaml": "yaml",
+  ".yml": "yaml",
   ".json": "json",
   ".tsv": "tsv",
   ".csv": "csv",

@@ -4,7 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Item } from "@posthouse/protocol";
-import { parseRules, type RuleFile } from "@posthouse/rules";
+import { parseRules } from "@posthouse/rules";
 import { fileFingerprint } from "../core/file-watch.ts";
 import { type ServedProblem, shownProblems } from "./problems.ts";
 import { ruleFileFormat } from "./rule-file-format.ts";
@@ -13,6 +13,7 @@ export interface RuleFileTask {
   readonly path: string;
   readonly maxBytes: number;
   readonly knownHash: string | undefined;
+  readonly patternSize: number | undefined;
 }
 
 /** One `head`, or `known` or `failed`; after a head `items` for each "next", then `end`. */
@@ -40,7 +41,7 @@ const readAgainMs = 200;
 
 const port = parentPort;
 if (!port) throw new Error("this file runs as a worker thread");
-const { path, maxBytes, knownHash } = workerData as RuleFileTask;
+const { path, maxBytes, knownHash, patternSize } = workerData as RuleFileTask;
 
 /** Reads until the file was the same before and after: it may be being written. */
 async function readWhole(): Promise<Buffer> {
@@ -55,14 +56,6 @@ async function readWhole(): Promise<Buffer> {
   throw new Error("it is being written all the time");
 }
 
-/** What of a parsed file is used here; a parser may tell no lines and no warnings. */
-interface ParsedFile extends Pick<RuleFile, "redirects" | "pages"> {
-  readonly errors: readonly FileProblem[];
-  readonly warnings?: readonly FileProblem[];
-  readonly lines?: { readonly redirects: readonly number[]; readonly pages: readonly number[] };
-}
-type FileProblem = Partial<ServedProblem> & { readonly message: string };
-
 interface ReadFile {
   readonly items: Item[];
   /** By item, where it stands in the file. */
@@ -74,25 +67,27 @@ interface ReadFile {
 function readItems(bytes: Buffer): ReadFile {
   const format = ruleFileFormat(path);
   if (format === undefined) throw new Error("its name tells no format");
-  const file: ParsedFile = parseRules(bytes.toString("utf8"), format);
+  const { redirects, pages, lines, errors, warnings } = parseRules(
+    bytes.toString("utf8"),
+    format,
+    patternSize === undefined ? {} : { patternSize },
+  );
   const read: ReadFile = { items: [], lines: [], problems: [] };
   let id = 0;
-  const add = (item: Item, line: number | undefined): void => {
+  const add = (item: Item, line = 0): void => {
     if (isText(item)) {
       read.items.push(item);
-      read.lines.push(line ?? 0);
+      read.lines.push(line);
     } else {
       const message = "The entry holds bytes that are not UTF-8.";
-      read.problems.push({ severity: "error", code: "ENTRY_NOT_UTF8", message, ...(line && { line }) });
+      read.problems.push({ severity: "error", code: "ENTRY_NOT_UTF8", line, message });
     }
   };
-  for (const [index, redirect] of file.redirects.entries())
-    add({ id: ++id, kind: "redirect", ...redirect }, file.lines?.redirects[index]);
-  for (const [index, page] of file.pages.entries())
-    add({ id: ++id, kind: "page", ...page }, file.lines?.pages[index]);
-  for (const error of file.errors) read.problems.push({ severity: "error", code: "ENTRY_INVALID", ...error });
-  for (const warning of file.warnings ?? [])
-    read.problems.push({ severity: "warning", code: "ENTRY_DOUBTFUL", ...warning });
+  for (const [at, redirect] of redirects.entries())
+    add({ id: ++id, kind: "redirect", ...redirect }, lines.redirects[at]);
+  for (const [at, page] of pages.entries()) add({ id: ++id, kind: "page", ...page }, lines.pages[at]);
+  for (const error of errors) read.problems.push({ severity: "error", ...error });
+  for (const warning of warnings) read.problems.push({ severity: "warning", ...warning });
   return read;
 }
 

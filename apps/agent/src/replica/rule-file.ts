@@ -42,7 +42,12 @@ export async function loadRuleFile(
   const timeout = AbortSignal.timeout(withinMs);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
   signal.throwIfAborted();
-  const thread = startThread({ path, maxBytes, knownHash: options.knownHash });
+  const thread = startThread({
+    path,
+    maxBytes,
+    knownHash: options.knownHash,
+    patternSize: options.rules?.patternSize,
+  });
   const onAbort = (): void => thread.fail(signal.reason);
   signal.addEventListener("abort", onAbort);
   try {
@@ -78,7 +83,7 @@ async function compile(thread: Thread, rules: RuleSetOptions): Promise<LoadedRul
   const ruleSet = builder.build();
   // What is doubtful was told by the reader; what these settings refuse is told by the RuleSet.
   const refused = ruleSet.problems.filter(({ severity }) => severity === "error");
-  const problems = [...head.problems, ...describeProblems(refused, (id) => lines[id] || undefined)];
+  const problems = [...head.problems, ...describeProblems(refused, (id) => lines[id])];
   return {
     ruleSet,
     hash: head.hash,
