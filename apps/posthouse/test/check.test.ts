@@ -35,6 +35,15 @@ describe("posthouse check", { timeout }, () => {
     expect(stdout).toMatch(/_redirects:1:1 {2}error {2}.+ \[LINE_NOT_OFFERED\]/);
   });
 
+  it("takes the project's own bound for what a pattern may cost", async () => {
+    const long = rule({ type: "REGEX", source: "^/(?:[a-z]{1,9}[0-9]{1,9}){1,30}$" });
+    const limits = "projects:\n  shop: { file: rules.json, limits: { pattern_size: 5000 } }\n";
+    const cwd = await folderWith({ "p.yaml": `state: ./state\n${limits}`, "rules.json": `[${long}]` });
+    expect((await runCommand(["check", "-c", "p.yaml"], { cwd })).code).toBe(0);
+    const alone = await runCommand(["check", "--rules", "rules.json"], { cwd });
+    expect([alone.code, alone.stdout]).toEqual([2, expect.stringContaining("[PATTERN_TOO_COSTLY]")]);
+  });
+
   it("shows places, codes and hints, errors first, and lets warnings pass", async () => {
     const tsv = [
       "type\tsource\ttarget\tstatus",

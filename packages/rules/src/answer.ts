@@ -59,11 +59,14 @@ function formatPage(match: PageMatch, { method, ifNoneMatch }: AnswerRequest, co
   return { status: match.status, headers, body };
 }
 
+/** As Go's: bytes above ASCII as `%xx`, line ends as blanks. Other control characters may not stand in a header at all. */
 function headerValue(text: string): string {
   if (/^[\x21-\x7e]*$/.test(text)) return text;
   let value = "";
   for (const byte of encodeUtf8(text)) {
-    value += byte >= 0x80 ? escapeByte(byte) : byte === 10 || byte === 13 ? " " : String.fromCharCode(byte);
+    if (byte === 10 || byte === 13) value += " ";
+    else if (byte >= 0x7f || (byte < 0x20 && byte !== 9)) value += escapeByte(byte);
+    else value += String.fromCharCode(byte);
   }
   return value.replace(/^[ \t]+|[ \t]+$/g, "");
 }

@@ -1,10 +1,11 @@
-import type { RedirectItem } from "@posthouse/protocol";
+import type { RedirectItem, RedirectType } from "@posthouse/protocol";
 import { utf8Length } from "./bytes.ts";
 import type { CachedPattern } from "./pattern/pattern-cache.ts";
 
 /** A redirect with a pattern, as the index keeps it. */
 export interface RegexRule extends CachedPattern {
   readonly id: number;
+  readonly type: RedirectType;
   readonly target: string;
   /** UTF-8 bytes of the source: the longer is tried first. */
   readonly weight: number;
@@ -12,8 +13,8 @@ export interface RegexRule extends CachedPattern {
   readonly prefix: string;
 }
 
-export function createRegexRule({ id, source, target }: RedirectItem, prefix: string): RegexRule {
-  return { id, source, target, weight: utf8Length(source), prefix, compiled: undefined, generation: 0 };
+export function createRegexRule({ id, type, source, target }: RedirectItem, prefix: string): RegexRule {
+  return { id, type, source, target, weight: utf8Length(source), prefix, compiled: undefined, generation: 0 };
 }
 
 /** Longest source first, then the older rule. */

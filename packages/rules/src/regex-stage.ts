@@ -24,10 +24,15 @@ export interface RegexStage {
 /** Flecto's sort keeps the order of its index up to this many candidates. */
 const stableCandidates = 12;
 
-/** Counted from the start of the stage; what it takes to compile a pattern, once, is not held against the request. */
-interface Deadline {
+/**
+ * The time that a request's patterns took, from the start of the stage. What it takes to compile a pattern, once, does
+ * not count, and no pattern counts for more than half of what is allowed: when the machine or the garbage collector
+ * holds the process up, that is no fault of a pattern, and must not cost the request its answer.
+ */
+interface Spending {
   tried: number;
-  at: number;
+  spentMs: number;
+  since: number;
 }
 
 export function createRegexStage(options: RuleSetOptions): RegexStage {
@@ -38,25 +43,32 @@ export function createRegexStage(options: RuleSetOptions): RegexStage {
   const cache = createPatternCache(options.compiledPatterns ?? 20_000);
   const counters: RuleSetCounters = { uriTooLong: 0, regexTimeouts: 0, targetsRefused: 0 };
 
-  function matchTree(root: PrefixNode, text: string, deadline: Deadline): RegexHit | undefined | "late" {
+  function isLate(spending: Spending): boolean {
+    const now = clock();
+    spending.spentMs += Math.min(now - spending.since, timeMs / 2);
+    spending.since = now;
+    return spending.spentMs > timeMs;
+  }
+
+  function matchTree(root: PrefixNode, text: string, spending: Spending): RegexHit | undefined | "late" {
     for (const rule of orderCandidates(findRules(root, text), flecto)) {
-      if (deadline.tried > 0 && clock() > deadline.at) return "late";
-      deadline.tried += 1;
-      const captures = ready(rule, deadline).exec(text);
+      if (spending.tried > 0 && isLate(spending)) return "late";
+      spending.tried += 1;
+      const captures = ready(rule, spending).exec(text);
       if (captures === undefined) continue;
       const target = substitute(rule.target, captures);
-      if (target !== undefined && (flecto || isTargetSafe(rule.target, target, captures.length - 1)))
+      if (target !== undefined && (flecto || isTargetSafe(rule, target, captures.length - 1)))
         return { id: rule.id, target };
       counters.targetsRefused += 1;
     }
     return undefined;
   }
 
-  function ready(rule: RegexRule, deadline: Deadline): CompiledPattern {
+  function ready(rule: RegexRule, spending: Spending): CompiledPattern {
     if (rule.compiled !== undefined) return cache.compiled(rule);
     const started = clock();
     const compiled = cache.compiled(rule);
-    deadline.at += clock() - started;
+    spending.since += clock() - started;
     return compiled;
   }
 
@@ -68,9 +80,9 @@ export function createRegexStage(options: RuleSetOptions): RegexStage {
         counters.uriTooLong += 1;
         return undefined;
       }
-      const deadline = { tried: 0, at: clock() + timeMs };
-      let hit = isEmpty(withHost) ? undefined : matchTree(withHost, host + uri, deadline);
-      if (hit === undefined) hit = matchTree(pathOnly, uri, deadline);
+      const spending = { tried: 0, spentMs: 0, since: clock() };
+      let hit = isEmpty(withHost) ? undefined : matchTree(withHost, host + uri, spending);
+      if (hit === undefined) hit = matchTree(pathOnly, uri, spending);
       if (hit !== "late") return hit;
       counters.regexTimeouts += 1;
       return undefined;

@@ -1,6 +1,6 @@
 import type { RuleFileError } from "@posthouse/rules";
 import { createPlaceFinder, type Place } from "../rule-file/problem-place.ts";
-import { readRuleFile } from "../rule-file/rule-file.ts";
+import { type ReadRulesOptions, readRuleFile } from "../rule-file/rule-file.ts";
 
 /** What is wrong or doubtful with one entry of a rule file. */
 export interface FoundProblem extends Omit<RuleFileError, "line" | "position"> {
@@ -18,9 +18,9 @@ export interface RuleCheck {
 }
 
 /** Checks everything in a file. Throws what `readRuleFile` throws. */
-export async function checkRuleFile(file: string, format?: string): Promise<RuleCheck> {
-  const { redirects, pages, errors, warnings, text, format: known } = await readRuleFile(file, format);
-  const find = createPlaceFinder(text, known);
+export async function checkRuleFile(file: string, options: ReadRulesOptions = {}): Promise<RuleCheck> {
+  const { redirects, pages, errors, warnings, text, format } = await readRuleFile(file, options);
+  const find = createPlaceFinder(text, format);
   const withPlace =
     (severity: FoundProblem["severity"]) =>
     ({ line, position, ...problem }: RuleFileError): FoundProblem => {

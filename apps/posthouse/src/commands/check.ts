@@ -1,5 +1,6 @@
 import type { Arguments, Command } from "../command.ts";
 import { commandErrors } from "../errors.ts";
+import type { ReadRulesOptions } from "../rule-file/rule-file.ts";
 
 export const checkCommand: Command = {
   name: "check",
@@ -29,16 +30,16 @@ export const checkCommand: Command = {
       throw commandErrors.create("USAGE", { problem, command: "check" });
     }
     const files = config === undefined ? [] : await checkConfig(config, args);
-    if (rules !== undefined) files.push({ file: rules, format: args.text("format") });
+    if (rules !== undefined) files.push({ file: rules, options: { format: args.text("format") } });
     let errors = 0;
-    for (const { file, format } of files) errors += await checkRules(file, format);
+    for (const { file, options } of files) errors += await checkRules(file, options);
     return errors === 0 ? 0 : 2;
   },
 };
 
 interface RuleFileToCheck {
   readonly file: string;
-  readonly format: string | undefined;
+  readonly options: ReadRulesOptions;
 }
 
 /** The rule files that it names. Throws CONFIG_… errors. */
@@ -51,20 +52,18 @@ async function checkConfig(file: string, args: Arguments): Promise<RuleFileToChe
     const { stringify } = await import("yaml");
     process.stdout.write(stringify(describeConfig(config)));
   }
-  const files = new Set(Object.values(agent?.projects ?? {}).flatMap((project) => ruleFileOf(project) ?? []));
-  return [...files].map((one) => ({ file: one, format: undefined }));
+  return Object.values(agent?.projects ?? {}).flatMap(({ file: rules, limits }) =>
+    rules === undefined ? [] : [{ file: rules, options: { patternSize: limits.pattern_size } }],
+  );
 }
 
-const ruleFileOf = (project: object): string | undefined =>
-  "file" in project && typeof project.file === "string" ? project.file : undefined;
-
 /** Prints what is wrong with a rule file; how many errors there were. */
-async function checkRules(file: string, format: string | undefined): Promise<number> {
+async function checkRules(file: string, options: ReadRulesOptions): Promise<number> {
   const [{ checkRuleFile }, { checkText }] = await Promise.all([
     import("../check/rule-check.ts"),
     import("../check/check-text.ts"),
   ]);
-  const result = await checkRuleFile(file, format);
+  const result = await checkRuleFile(file, options);
   process.stdout.write(checkText(result));
   return result.problems.filter(({ severity }) => severity === "error").length;
 }

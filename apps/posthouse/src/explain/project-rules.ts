@@ -47,7 +47,7 @@ export async function loadRuleFile(
   file: string,
   { format, rules = {} }: { readonly format?: string | undefined; readonly rules?: RuleSetOptions },
 ): Promise<ProjectRules> {
-  const { items, errors, lineOf } = await readRuleFile(file, format);
+  const { items, errors, lineOf } = await readRuleFile(file, { format, patternSize: rules.patternSize });
   const left = errors.length === 1 ? "1 entry is" : `${errors.length} entries are`;
   const unread = errors.length === 0 ? "" : `; ${left} left out for an error (posthouse check)`;
   return {

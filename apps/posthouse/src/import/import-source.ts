@@ -46,7 +46,7 @@ export async function openImport(format: string, file: string): Promise<ImportSo
 /** A `_redirects` file is read here and sent as a table: the Manager's own format has a row per rule. */
 async function openRedirects(file: string, headers: Readonly<Record<string, string>>): Promise<ImportSource> {
   await sizeOf(file);
-  const { redirects, errors, lines } = await readRuleFile(file, "_redirects");
+  const { redirects, errors, lines } = await readRuleFile(file, { format: "_redirects" });
   const text = tsvHeader + redirects.map(formatTsvRow).join("");
   return {
     body: Readable.from([Buffer.from(text)]),

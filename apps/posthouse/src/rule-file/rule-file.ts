@@ -18,6 +18,13 @@ export interface ReadRules extends RuleFile {
   lineOf(item: number): number | undefined;
 }
 
+export interface ReadRulesOptions {
+  /** By default the file's name tells. */
+  readonly format?: string | undefined;
+  /** Largest program of a pattern, as a RuleSet's. */
+  readonly patternSize?: number | undefined;
+}
+
 const formats: Readonly<Record<string, RuleFileFormat>> = {
   yaml: "yaml",
   yml: "yaml",
@@ -29,14 +36,11 @@ const formats: Readonly<Record<string, RuleFileFormat>> = {
 };
 const maxBytes = 256 * 1024 * 1024;
 
-/**
- * Reads a file, plain or `.gz`; its name tells the format, or `format` does. Throws FILE_UNREADABLE, FORMAT_UNKNOWN,
- * RULES_UNREADABLE.
- */
-export async function readRuleFile(file: string, format?: string): Promise<ReadRules> {
-  const known = ruleFileFormat(file, format);
+/** Reads a file, plain or `.gz`. Throws FILE_UNREADABLE, FORMAT_UNKNOWN, RULES_UNREADABLE. */
+export async function readRuleFile(file: string, options: ReadRulesOptions = {}): Promise<ReadRules> {
+  const known = ruleFileFormat(file, options.format);
   const text = await readText(file);
-  const parsed = parse(file, text, known);
+  const parsed = parse(file, text, known, options.patternSize);
   const items = [
     ...parsed.redirects.map((redirect, index): Item => ({ id: index + 1, kind: "redirect", ...redirect })),
     ...parsed.pages.map(
@@ -47,9 +51,14 @@ export async function readRuleFile(file: string, format?: string): Promise<ReadR
   return { ...parsed, text, format: known, items, lineOf: (item) => lines[item - 1] };
 }
 
-function parse(file: string, text: string, format: RuleFileFormat): RuleFile {
+function parse(
+  file: string,
+  text: string,
+  format: RuleFileFormat,
+  patternSize: number | undefined,
+): RuleFile {
   try {
-    return parseRules(text, format);
+    return parseRules(text, format, patternSize === undefined ? {} : { patternSize });
   } catch (cause) {
     if (!isPosthouseError(cause)) throw cause;
     const reason = cause.message.replace(/\.$/, "");
