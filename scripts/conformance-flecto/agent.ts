@@ -71,7 +71,7 @@ async function ask({ config, redirects, pages, request }: Vector): Promise<RawAn
   const state = await mkdtemp(join(tmpdir(), "posthouse-conformance-"));
   const manager = await startManager({ redirects, pages });
   try {
-    const options = JSON.stringify(config).replaceAll('"MGR"', JSON.stringify(manager.url));
+    const options = JSON.stringify(config).replaceAll(/"MGR(?=[/"])/g, `"${manager.url}`);
     const { yaml } = convertFlecto(options, { file: "config", listen: "127.0.0.1:0", state });
     const parsed = parseConfig(yaml, "posthouse.yaml", agentConfigSchema, {});
     const admin = { listen: { host: "127.0.0.1", port: 0 } };

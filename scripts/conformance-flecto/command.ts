@@ -16,7 +16,7 @@ export async function checkRefusal({ config, expect }: Vector): Promise<string |
   if (expect?.kind !== "config_error" && expect?.kind !== "panic") {
     return `nothing to compare with: ${JSON.stringify(expect)}`;
   }
-  const text = JSON.stringify(config).replaceAll('"MGR"', '"http://127.0.0.1:1"');
+  const text = JSON.stringify(config).replaceAll(/"MGR(?=[/"])/g, '"http://127.0.0.1:1');
   const { code, output } = await convert(text);
   if (code !== 2) return `posthouse convert ended with ${code}, not 2: ${output}`;
   const wanted = keysOf(String(expect.message));
