@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -10,6 +10,7 @@ import { parseConfig } from "@posthouse/service";
 import { type PosthouseProcess, startPosthouse, startScript } from "@posthouse/testkit/posthouse-process";
 import { answers, until } from "@posthouse/testkit/until";
 import { describe, expect, it } from "vitest";
+import { convertFlecto } from "../apps/posthouse/src/convert/flecto.ts";
 import { generateReference } from "../scripts/reference.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -56,9 +57,35 @@ describe("documentation", () => {
         isAgent ? agentConfigSchema : managerConfigSchema,
         {
           POSTHOUSE_AGENT_TOKEN: "t",
+          FLECTO_TOKEN: "t",
         },
       );
       expect(parsed).toBeTruthy();
+    }
+  });
+
+  it("converts Flecto's configuration to the one it shows", () => {
+    const [middleware = ""] = blocks("docs/guide/from-flecto.md", "yml");
+    const [ours = ""] = blocks("docs/guide/from-flecto.md", "yaml");
+    const { yaml, warnings } = convertFlecto(middleware, { file: "dynamic.yml" });
+    expect(yaml.split("\n").slice(1).join("\n")).toBe(ours);
+    expect(warnings).toEqual([]);
+  });
+
+  it("shows what posthouse explain prints", async () => {
+    const [, url = "", wanted = ""] =
+      /^\$ posthouse explain '(\S+)' --rules redirects\.tsv\n([\s\S]*?)^```/m.exec(
+        read("docs/guide/redirects.md"),
+      ) ?? [];
+    const folder = await mkdtemp(join(tmpdir(), "posthouse-explain-"));
+    try {
+      const list = "type\tsource\ttarget\tstatus\nBASIC\t/old\t/new\t301\nBASIC\t/else\t/x\t302\n";
+      writeFileSync(join(folder, "redirects.tsv"), list);
+      const explain = startPosthouse(["explain", url, "--rules", "redirects.tsv"], { cwd: folder });
+      expect(await explain.exited).toBe(0);
+      expect(explain.output()).toBe(wanted);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
     }
   });
 

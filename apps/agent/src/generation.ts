@@ -185,7 +185,7 @@ function createSiteHandler(site: SiteConfig, surroundings: SiteSurroundings): Ex
     const [requests, hits] = [context.redirectRequests, context.hitsOf(project)];
     return [{ match, value: createRedirectHandler({ project, source, compat, debug, hits, requests }) }];
   });
-  return createPipeline({ hosts: createHostTable(entries), explainHeader });
+  return createPipeline({ hosts: createHostTable(entries, site), explainHeader });
 }
 
 /** A changed project that had rules must have rules again before it takes over. */

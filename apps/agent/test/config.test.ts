@@ -86,6 +86,24 @@ describe("agent configuration", () => {
     expect(problems(withHosts(`{ match: ["${pattern}"], project: shop }`)).join()).toContain(message);
   });
 
+  it("takes any text for a host where a site chooses as Flecto does, but none twice", () => {
+    const flecto = (hosts: string): string[] =>
+      problems(`${withHosts(hosts).slice(0, -3)}, compat: flecto }]\n`);
+    expect(flecto('{ match: ["[", "A", a, "*.a:80"], project: shop }, { project: shop }')).toEqual([]);
+    expect(flecto("{ match: [a, a], project: shop }")).toEqual([
+      "sites[0].hosts[0].match[1]: a stands here twice",
+    ]);
+    expect(flecto("{ project: shop }, { project: shop }")).toEqual([
+      "sites[0].hosts[1]: all other hosts stand here twice",
+    ]);
+  });
+
+  it("refuses a star beside an entry for all other hosts", () => {
+    expect(problems(withHosts('{ project: shop }, { match: ["*"], project: shop }'))).toEqual([
+      "sites[0].hosts[1].match[0]: * stands here twice",
+    ]);
+  });
+
   it("refuses two listeners on one address, but not on port 0", () => {
     const sites = (port: number): string =>
       `state: s\nadmin: { listen: "127.0.0.1:${port}" }\nprojects: { shop: { manager: ${manager} } }\n` +
@@ -105,6 +123,7 @@ describe("agent configuration", () => {
     ["namespace", "a b", "letters, digits"],
     ["token", '""', "is empty"],
     ["check_every", "10ms", "shorter than 1s"],
+    ["authorization_header", "X Y", "expected the name of a header"],
   ])("refuses manager.%s: %s", (key, value, message) => {
     const fields: Record<string, string> = {
       url: "http://x",

@@ -1,6 +1,8 @@
 import type { Command } from "./command.ts";
 import { agentCommand } from "./commands/agent.ts";
 import { checkCommand } from "./commands/check.ts";
+import { convertCommand } from "./commands/convert.ts";
+import { explainCommand } from "./commands/explain.ts";
 import { importCommand } from "./commands/import.ts";
 import { managerCommand } from "./commands/manager.ts";
 import { schemaCommand } from "./commands/schema.ts";
@@ -12,6 +14,8 @@ export const commands: readonly Command[] = [
   agentCommand,
   managerCommand,
   checkCommand,
+  explainCommand,
   importCommand,
+  convertCommand,
   schemaCommand,
 ];

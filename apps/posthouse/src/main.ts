@@ -22,16 +22,16 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const command = commands.find((candidate) => candidate.name === name);
   if (command === undefined) {
-    throw commandErrors.create("COMMAND_UNKNOWN", {
-      name,
-      known: commands.map((known) => known.name).join(", "),
-    });
+    const known = commands.map((one) => one.name);
+    const { suggestionText } = await import("@posthouse/service");
+    const suggestion = suggestionText(name, known);
+    throw commandErrors.create("COMMAND_UNKNOWN", { name, suggestion, known: known.join(", ") });
   }
   if (rest.includes("--help") || rest.includes("-h")) {
     process.stdout.write(commandHelp(command));
     return 0;
   }
-  return command.run(parseArguments(command, rest));
+  return command.run(await parseArguments(command, rest));
 }
 
 function report(error: unknown): void {

@@ -13,3 +13,4 @@ export type {
 } from "./client-options.ts";
 export { errors } from "./errors.ts";
 export type { TimeoutOptions } from "./http.ts";
+export { fetchRules, type LoadedRules, type LoadOnceOptions, readStoredRules } from "./load-once.ts";

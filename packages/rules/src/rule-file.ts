@@ -4,7 +4,7 @@ import type { Problem } from "./problem.ts";
 import { checkRedirectWithin } from "./redirect-check.ts";
 import { readRedirectsFile } from "./redirects-file.ts";
 import { type Entry, readJsonEntries, readYamlEntries } from "./structured-file.ts";
-import { createRowParser } from "./tsv-parser.ts";
+import { createRowParser, type TsvReason } from "./tsv-parser.ts";
 
 export type RuleFileFormat = "yaml" | "json" | "tsv" | "csv" | "_redirects";
 
@@ -55,9 +55,20 @@ function readRows(text: string, options: Parameters<typeof createRowParser>[0]):
   return [...parser.push(text), ...parser.end()].map((row): Entry => {
     const line = row.fileLine;
     if ("redirect" in row) return { line, redirect: row.redirect };
-    return { line, error: { code: row.error.reason, message: row.error.message } };
+    const { reason, message, problem } = row.error;
+    if (problem !== undefined) return { line, error: withoutItem(problem) };
+    const field = fieldOfReason[reason];
+    return { line, error: { code: reason, message, ...(field && { field }) } };
   });
 }
+
+const fieldOfReason: Readonly<Partial<Record<TsvReason, string>>> = {
+  INVALID_TYPE: "type",
+  EMPTY_SOURCE: "source",
+  EMPTY_TARGET: "target",
+  INVALID_STATUS: "status",
+  DUPLICATE_SOURCE_IN_FILE: "source",
+};
 
 function collect(entries: Iterable<Entry>, options: ParseOptions): RuleFile {
   const redirects: Redirect[] = [];
@@ -108,9 +119,12 @@ function collect(entries: Iterable<Entry>, options: ParseOptions): RuleFile {
   return { redirects, pages, lines, errors, warnings };
 }
 
-function toError(line: number, { code, message, field, position, hint }: Problem): RuleFileError {
+function toError(line: number, problem: Problem): RuleFileError {
+  return { line, ...withoutItem(problem) };
+}
+
+function withoutItem({ code, message, field, position, hint }: Problem): Omit<RuleFileError, "line"> {
   return {
-    line,
     code,
     message,
     ...(field === undefined ? {} : { field }),

@@ -18,6 +18,8 @@ export interface TsvRowError {
   readonly message: string;
   readonly source?: string;
   readonly target?: string;
+  /** With INVALID_REDIRECT: what is wrong with it. */
+  readonly problem?: Problem;
 }
 
 /**
@@ -124,7 +126,9 @@ function readRow(
   const problems = checkRedirectWithin(redirect, options.patternSize);
   if (problems.length === 0) return { redirect };
   const wrong = problems.find(({ severity }) => severity === "error");
-  return wrong === undefined ? { redirect, warnings: problems } : fail("INVALID_REDIRECT", wrong.message);
+  if (wrong === undefined) return { redirect, warnings: problems };
+  const { error } = fail("INVALID_REDIRECT", wrong.message);
+  return { error: { ...error, problem: wrong } };
 }
 
 /** A status by its name or number. */

@@ -87,7 +87,7 @@ describe("a rule file", () => {
       "csv",
       'type;source;target;status\n\n"basic";"/a\nz";"/b";301\nbasic;/c;/d;301\nbasic;/c;/e;301\nnone;/f;/g;301\n',
       [5],
-      ["3 INVALID_REDIRECT", "6 DUPLICATE_SOURCE_IN_FILE", "7 INVALID_TYPE"],
+      ["3 SOURCE_INVALID", "6 DUPLICATE_SOURCE_IN_FILE", "7 INVALID_TYPE"],
     ],
   ] as [RuleFileFormat, string, number[], string[]][])(
     "in %s tells the line of every error",

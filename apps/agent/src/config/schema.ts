@@ -53,13 +53,16 @@ export interface ManagerSourceConfig {
   readonly namespace: string;
   readonly project: string;
   readonly token: Secret;
+  readonly authorization_header: string;
   readonly check_every: number;
   readonly push: boolean;
 }
 
 export interface SiteConfig {
   readonly listen: ListenAddress;
+  /** An empty `match` stands for all other hosts. */
   readonly hosts: readonly { readonly match: readonly string[]; readonly project: string }[];
+  readonly compat?: "flecto" | undefined;
 }
 
 const managerUrl = z
@@ -68,12 +71,14 @@ const managerUrl = z
     error: "may hold neither a user nor a query; the token has a key of its own",
   });
 
-const hostPattern = z.string().refine((text) => text === "*" || isHost(text.replace(/^\*\./, "")), {
-  error: 'expected a host such as "shop.example.com", "*.example.com" or "*", without scheme and path',
-});
-const portlessPattern = hostPattern.refine((text) => !/:\d*$/.test(text) || text.endsWith("]"), {
-  error: "a host is matched without its port; leave the port out",
-});
+/** What is wrong with a host of a site, or undefined. */
+function hostFault(text: string): string | undefined {
+  if (text !== "*" && !isHost(text.replace(/^\*\./, ""))) {
+    return 'expected a host such as "shop.example.com", "*.example.com" or "*", without scheme and path';
+  }
+  const hasPort = /:\d*$/.test(text) && !text.endsWith("]");
+  return hasPort ? "a host is matched without its port; leave the port out" : undefined;
+}
 
 const emptyIsNone = z.string().transform((text) => (text === "" ? undefined : new Secret(text)));
 
@@ -82,6 +87,11 @@ const managerSchema = z.strictObject({
   namespace: codeSchema.describe("code of the namespace"),
   project: codeSchema.describe("code of the project"),
   token: secretSchema.describe("API token with redirect:read, page:read and agent:write"),
+  authorization_header: z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/, "expected the name of a header")
+    .default("Authorization")
+    .describe("name of the header that carries the token"),
   check_every: durationSchema
     .prefault("5m")
     .refine((ms) => ms >= 1000, "shorter than 1s")
@@ -132,17 +142,38 @@ const projectSchema = z
       refuse(["debug"], "these are Flecto's headers: it needs `compat: flecto`");
   });
 
-const siteSchema = z.strictObject({
-  listen: listenSchema.describe("address for requests"),
-  hosts: z
-    .array(
-      z.strictObject({
-        match: z.array(portlessPattern).min(1).describe("hosts, *.suffixes, or * for all others"),
-        project: z.string().describe("name of one of the projects"),
-      }),
-    )
-    .min(1),
-});
+const siteSchema = z
+  .strictObject({
+    listen: listenSchema.describe("address for requests"),
+    hosts: z
+      .array(
+        z.strictObject({
+          match: z
+            .array(z.string())
+            .min(1)
+            .default([])
+            .describe("hosts, *.suffixes, or * for all others; without it, all others"),
+          project: z.string().describe("name of one of the projects"),
+        }),
+      )
+      .min(1),
+    compat: z
+      .enum(["flecto"])
+      .optional()
+      .describe(
+        "choose by host as Flecto's middleware does: the text before the first colon, letter by letter, no wildcards",
+      ),
+  })
+  .check(({ value, issues }) => {
+    if (value.compat === "flecto") return;
+    for (const [index, { match }] of value.hosts.entries()) {
+      for (const [matchIndex, pattern] of match.entries()) {
+        const message = hostFault(pattern);
+        const path = ["hosts", index, "match", matchIndex];
+        if (message !== undefined) issues.push({ code: "custom", input: pattern, path, message });
+      }
+    }
+  });
 
 /** Checks and completes what a user writes. */
 export const agentConfigSchema: z.ZodType<AgentConfig> = z
@@ -216,14 +247,20 @@ function* listenProblems({ admin, sites }: AgentConfig): Generator<CrossProblem>
 function* hostProblems({ projects }: AgentConfig, site: SiteConfig, index: number): Generator<CrossProblem> {
   const names = Object.keys(projects);
   const seen = new Set<string>();
+  const flecto = site.compat === "flecto";
+  const others = flecto ? "all other hosts" : "*";
   for (const [hostIndex, { match, project }] of site.hosts.entries()) {
     const path = ["sites", index, "hosts", hostIndex];
     if (!names.includes(project)) {
       const hint = suggestionText(project, names);
       yield { path: [...path, "project"], message: `there is no project "${project}"${hint}` };
     }
+    if (match.length === 0) {
+      if (seen.has(others)) yield { path, message: "all other hosts stand here twice" };
+      seen.add(others);
+    }
     for (const [matchIndex, pattern] of match.entries()) {
-      const host = normaliseHost(pattern);
+      const host = flecto ? `=${pattern}` : normaliseHost(pattern);
       if (seen.has(host))
         yield { path: [...path, "match", matchIndex], message: `${pattern} stands here twice` };
       seen.add(host);

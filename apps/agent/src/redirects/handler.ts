@@ -53,6 +53,8 @@ export function createRedirectHandler(options: RedirectHandlerOptions): ProjectH
       if (debug) addFlectoDebug(exchange, source.status.version, host, uri);
       if (ruleSet === undefined) {
         unready.value++;
+        // Flecto's middleware passes on what it has no rules for yet.
+        if (compat === "flecto") return false;
         answerText(exchange, 503, "no rules yet\n", ["Retry-After", "5"]);
         return true;
       }

@@ -29,6 +29,7 @@ export function createManagerReplica(options: ReplicaOptions): Replica {
       namespace: manager.namespace,
       project: manager.project,
       token: manager.token.reveal(),
+      authorizationHeader: manager.authorization_header,
     },
     agent: { name: agentName },
     checkEveryMs: manager.check_every,
