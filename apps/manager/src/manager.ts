@@ -11,6 +11,8 @@ import { createChangeStore } from "./store/change.ts";
 import { createDraftStore } from "./store/draft.ts";
 import { createImporter } from "./store/import.ts";
 import { createItemStore } from "./store/item.ts";
+import { createJournal } from "./store/journal.ts";
+import { createJournalPurge } from "./store/journal-purge.ts";
 import { createProjectStore } from "./store/project.ts";
 import { createPublisher } from "./store/publish.ts";
 import { createSnapshotStore } from "./store/snapshot.ts";
@@ -36,6 +38,7 @@ interface Running {
   readonly stores: Stores;
   readonly events: EventHub;
   readonly app: FastifyInstance;
+  readonly purge: Part;
   readonly url: string;
 }
 
@@ -60,14 +63,18 @@ export function createManager(config: ManagerConfig, { log }: ManagerOptions): M
       const address = await listenOn(app.server, config.listen);
       const url = `http://${formatListen(address)}`;
       log.info({ url, database: database.path }, "the Manager listens");
-      return { database, stores, events, app, url };
+      const { journal } = stores;
+      const purge = createJournalPurge({ journal, intervalMs: config.journal.purge_interval, log });
+      await purge.start();
+      return { database, stores, events, app, purge, url };
     } catch (error) {
       for (const step of undo.reverse()) await step();
       throw error;
     }
   }
 
-  async function close({ database, stores, events, app }: Running, deadlineMs: number): Promise<void> {
+  async function close({ database, stores, events, app, purge }: Running, deadlineMs: number): Promise<void> {
+    await purge.stop(deadlineMs);
     events.close();
     await closeServer(app.server, deadlineMs);
     await app.close();
@@ -130,6 +137,7 @@ async function createStores(
     tokens: createTokenStore(database, (id) => events.closeToken(id)),
     users: createUserStore(database),
     agents: createAgentStore(database),
+    journal: createJournal(database, config.journal),
   };
 }
 

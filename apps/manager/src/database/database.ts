@@ -1,6 +1,6 @@
 /**
- * The database: one SQLite file with two connections, each in a thread of its own, so that neither an import nor a
- * publish makes a reader wait. Everything that changes rows goes through `write`, one transaction after the other.
+ * The database: one SQLite file with three connections, each in a thread of its own, so that polls and token checks
+ * wait neither for an import or a publish nor for somebody's search.
  */
 import { closeSync, openSync } from "node:fs";
 import { isPosthouseError } from "@posthouse/protocol";
@@ -16,7 +16,11 @@ import { openSqliteThread, type SqliteThread } from "./sqlite-thread.ts";
 
 export interface Database {
   readonly path: string;
+  /** For what agents wait for: rows found by a key. */
   readonly read: Kysely<Schema>;
+  /** For reading that may take long: searches, differences, exports. */
+  readonly scan: Kysely<Schema>;
+  /** The only one that changes rows, one transaction after the other. */
   readonly write: Kysely<Schema>;
   close(): Promise<void>;
 }
@@ -57,7 +61,7 @@ export async function openDatabase(path: string): Promise<Database> {
     createPrivately(path);
     const write = await open(false);
     await migrate(write, path);
-    return { path, write, read: await open(true), close };
+    return { path, write, read: await open(true), scan: await open(true), close };
   } catch (error) {
     await close();
     throw isPosthouseError(error) ? error : openFailure(error, path);

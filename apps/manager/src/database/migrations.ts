@@ -38,8 +38,19 @@ const first = [
     expires_at integer not null) strict, without rowid`,
 ];
 
+const history = [
+  `create table event (id integer primary key autoincrement,
+    project_id integer references project (id) on delete cascade, resource text not null, action text not null,
+    user_id integer references user (id) on delete set null, actor text not null, auth_type text not null,
+    resource_id integer, data text not null, occurred_at integer not null) strict`,
+  "create index event_of_project on event (project_id, id)",
+];
+
 /** The steps that made the tables what they are. A published one is never edited. */
-export const migrations: Record<string, Migration> = { "2026-11-first": all(first) };
+export const migrations: Record<string, Migration> = {
+  "2026-11-first": all(first),
+  "2026-11-history": all(history),
+};
 
 function all(statements: readonly string[]): Migration {
   return {

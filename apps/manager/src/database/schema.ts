@@ -119,6 +119,21 @@ export interface SessionTable {
   expires_at: number;
 }
 
+/** What somebody did. Without a project: to the Manager itself. */
+export interface EventTable {
+  id: Generated<number>;
+  project_id: number | null;
+  resource: string;
+  action: string;
+  user_id: number | null;
+  actor: string;
+  auth_type: string;
+  resource_id: number | null;
+  /** JSON. */
+  data: string;
+  occurred_at: number;
+}
+
 /** Rows of running imports, on the writer's connection only. */
 export interface ImportRowTable {
   import_id: number;
@@ -141,5 +156,6 @@ export interface Schema {
   token: TokenTable;
   user: UserTable;
   session: SessionTable;
+  event: EventTable;
   "temp.import_row": ImportRowTable;
 }

@@ -3,6 +3,7 @@ import type { ChangeStore } from "./change.ts";
 import type { DraftStore } from "./draft.ts";
 import type { Importer } from "./import.ts";
 import type { ItemStore } from "./item.ts";
+import type { Journal } from "./journal.ts";
 import type { ProjectStore } from "./project.ts";
 import type { Publisher } from "./publish.ts";
 import type { SnapshotStore } from "./snapshot.ts";
@@ -21,4 +22,5 @@ export interface Stores {
   readonly tokens: TokenStore;
   readonly users: UserStore;
   readonly agents: AgentStore;
+  readonly journal: Journal;
 }
