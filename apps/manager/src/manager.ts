@@ -11,14 +11,17 @@ import { createChangeStore } from "./store/change.ts";
 import { createDraftStore } from "./store/draft.ts";
 import { createImporter } from "./store/import.ts";
 import { createItemStore } from "./store/item.ts";
+import { createItemSearch } from "./store/item-search.ts";
 import { createJournal } from "./store/journal.ts";
 import { createJournalPurge } from "./store/journal-purge.ts";
 import { createProjectStore } from "./store/project.ts";
 import { createPublisher } from "./store/publish.ts";
+import { findPublishWarnings } from "./store/publish-warnings.ts";
 import { createSnapshotStore } from "./store/snapshot.ts";
 import type { Stores } from "./store/stores.ts";
 import { createTokenStore, type TokenGrants } from "./store/token.ts";
 import { createUserStore, type FirstLogin } from "./store/user.ts";
+import { createVersionStore } from "./store/version.ts";
 
 export interface Manager extends Part {
   /** Where it listens, known once started: `http://127.0.0.1:8080`. */
@@ -126,12 +129,15 @@ async function createStores(
   return {
     projects: createProjectStore(database),
     items: createItemStore(database),
+    search: createItemSearch(database),
     drafts: createDraftStore(database, config.limits),
     importer: createImporter(database),
     publisher: createPublisher(database, ({ id }, { version, hash }, seconds) => {
       metrics.published(seconds);
       events.publish(id, { version, hash });
     }),
+    publishWarnings: (projectId, version) => findPublishWarnings(database, projectId, version),
+    versions: createVersionStore(database),
     changes: createChangeStore(database),
     snapshots: await createSnapshotStore(database),
     tokens: createTokenStore(database, (id) => events.closeToken(id)),

@@ -26,8 +26,8 @@ export function registerAgentApi(app: FastifyInstance, { projects, items, agents
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
 
   app.get("/version", access({ resource: "any", action: "read" }), async (request, reply) => {
-    const { version } = await projectOf(request);
-    reply.header(syncHeader, "1");
+    const { version, hash } = await projectOf(request);
+    reply.header(syncHeader, "1").header("etag", `"${Buffer.from(hash).toString("hex")}"`);
     return sendGoJson(reply, version);
   });
 

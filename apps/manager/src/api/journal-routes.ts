@@ -5,6 +5,7 @@ import { type AdminPermission, allowsAdmin } from "../store/permission.ts";
 import type { Stores } from "../store/stores.ts";
 import { subjectOf } from "./auth.ts";
 import { type JournalListQuery, journalAnswer, journalQuery, journalRemoved } from "./journal-schemas.ts";
+import { pageOf } from "./list-page.ts";
 import { projectParams } from "./management-schemas.ts";
 import { type ManagementServer, projectUrl } from "./management-server.ts";
 
@@ -22,9 +23,12 @@ export function registerJournalRoutes(app: ManagementServer, { projects, journal
     const query = queryOf(asked);
     const resources = query.resources ?? seen;
     const events = await journal.list({ ...query, projectId, resources, limit: asked.limit + 1 });
-    const items = events.slice(0, asked.limit);
-    const last = items.at(-1);
-    return { items, ...(events.length > asked.limit && last ? { next: last.id } : {}) };
+    return pageOf(
+      events,
+      asked.limit,
+      (event) => event,
+      ({ id }) => id,
+    );
   };
   app.get(
     `${projectUrl}/journal`,

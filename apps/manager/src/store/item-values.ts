@@ -1,4 +1,5 @@
 import type { Item, Page, Redirect } from "@posthouse/protocol";
+import { type RawBuilder, sql } from "kysely";
 import type { ItemColumns, Kind } from "../database/schema.ts";
 
 /** A redirect as the columns of item and draft. */
@@ -19,6 +20,27 @@ export function redirectOrPage(columns: ItemColumns): Redirect | Page {
     : ({ type, path: source, content: columns.content ?? "", contentType: columns.content_type } as Page);
 }
 
+/** What lists and the journal show: a page without its content, which may be large. */
+export type ItemSummary = Redirect | (Omit<Page, "content"> & { readonly contentSize: number });
+
+/** `contentSize` is the size of a page's content in bytes, where the columns lack the content itself. */
+export function summaryOf(columns: ItemColumns, contentSize?: number): ItemSummary {
+  const { type, source } = columns;
+  if (columns.kind === "redirect")
+    return { type, source, target: columns.target ?? "", status: columns.status } as Redirect;
+  return {
+    type,
+    path: source,
+    contentType: columns.content_type,
+    contentSize: contentSize ?? Buffer.byteLength(columns.content ?? ""),
+  } as ItemSummary;
+}
+
+/** An item as columns. */
+export function columnsOf(item: Item): ItemColumns {
+  return item.kind === "redirect" ? redirectColumns(item) : pageColumns(item);
+}
+
 /** The item that the columns hold. */
 export function itemOf(id: number, columns: ItemColumns): Item {
   return { id, kind: columns.kind, ...redirectOrPage(columns) } as Item;
@@ -35,3 +57,9 @@ export const itemColumnNames: readonly (keyof ItemColumns)[] = [
 ];
 
 export const kinds: readonly Kind[] = ["redirect", "page"];
+
+/** SQL: the canonical line of a row of `item` under this name. */
+export function itemLine(table: string): RawBuilder<string> {
+  const columns = itemColumnNames.map((name) => `${table}.${name}`);
+  return sql.raw(`item_line(${[`${table}.id`, ...columns].join()})`);
+}

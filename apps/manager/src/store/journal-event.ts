@@ -1,5 +1,5 @@
 import type { Kysely } from "kysely";
-import type { Schema } from "../database/schema.ts";
+import type { Kind, Schema } from "../database/schema.ts";
 import type { Subject } from "./token.ts";
 
 /** What an event is about. The last four belong to the Manager itself, and so does a project's making and removal. */
@@ -28,6 +28,10 @@ export const eventActions = [
 
 export type EventResource = (typeof eventResources)[number];
 export type EventAction = (typeof eventActions)[number];
+
+export function resourceOf(kind: Kind): EventResource {
+  return kind === "redirect" ? "REDIRECT" : "PAGE";
+}
 
 /** Who did it; nobody when the Manager did it of its own. */
 export type Actor = Pick<Subject, "kind" | "id" | "name"> | undefined;
