@@ -6,7 +6,15 @@ import { type Database, openDatabase } from "../src/database/database.ts";
 import { createJournal } from "../src/store/journal.ts";
 import { recordEvent } from "../src/store/journal-event.ts";
 import { createProjectStore } from "../src/store/project.ts";
-import { type Harness, startHarness } from "./manager-harness.ts";
+import { type Harness, redirect, startHarness } from "./manager-harness.ts";
+
+interface Event {
+  readonly id: number;
+  readonly resource: string;
+  readonly action: string;
+  readonly resourceId: number | null;
+  readonly data: unknown;
+}
 
 const user = { kind: "user", id: 1, name: "ada" } as const;
 const token = { kind: "token", id: 7, name: "ci" } as const;
@@ -125,20 +133,105 @@ describe("the journal over HTTP", () => {
   });
   afterAll(() => harness.close());
 
-  it("says when it was emptied", async () => {
-    const answer = await harness.project("POST", "/journal/truncate");
-    expect([answer.status, answer.json]).toEqual([200, { removed: expect.any(Number) }]);
-    const { items } = (await harness.project("GET", "/journal?resource=ACTIVITY&action=TRUNCATE")).json;
-    expect(items).toMatchObject([{ actor: "test", authType: "token", data: { drafts: 0 } }]);
+  const events = async (query = ""): Promise<{ items: Event[]; next?: number }> =>
+    (await harness.project("GET", `/journal?${query}`)).json;
+  /** What was recorded while `run` ran, oldest first. */
+  async function recorded(run: () => Promise<unknown>) {
+    const last = (await events("limit=1")).items[0]?.id ?? 0;
+    await run();
+    const { items } = await events();
+    return items
+      .filter(({ id }) => id > last)
+      .map(({ resource, action, resourceId, data }) => [resource, action, resourceId, data])
+      .reverse();
+  }
+  const call = (method: string, path: string, json?: unknown) => harness.project(method, path, json);
+  const page = { type: "BASIC", path: "/p", content: "text", contentType: "XML" };
+  const summary = { type: "BASIC", path: "/p", contentType: "XML", contentSize: 4 };
+  const none = { created: 0, updated: 0, deleted: 0 };
+
+  it("tells each edit, before and after, and never a page's content", async () => {
+    const edits = await recorded(async () => {
+      await call("POST", "/redirects", redirect("/a")); // 1
+      await call("PUT", "/redirects/1", redirect("/a", "/b"));
+      await call("POST", "/pages", page); // 2
+      await call("DELETE", "/redirects/1");
+      await call("POST", "/redirects", redirect("/c")); // 3
+    });
+    expect(edits).toEqual([
+      ["REDIRECT", "CREATE", 1, { after: redirect("/a") }],
+      ["REDIRECT", "UPDATE", 1, { before: redirect("/a"), after: redirect("/a", "/b") }],
+      ["PAGE", "CREATE", 2, { after: summary }],
+      ["REDIRECT", "ROLLBACK", 1, { scope: "SINGLE", changeType: "CREATE", entry: redirect("/a", "/b") }],
+      ["REDIRECT", "CREATE", 3, { after: redirect("/c") }],
+    ]);
   });
 
-  it("walks by cursor", async () => {
-    for (let index = 0; index < 4; index += 1) await harness.project("POST", "/journal/truncate");
-    await harness.project("POST", "/journal/truncate");
-    const first = (await harness.project("GET", "/journal?limit=1")).json;
-    expect(first.items).toHaveLength(1);
+  it("tells publishes, restores, rollbacks and truncates", async () => {
+    const made = await recorded(async () => {
+      await call("POST", "/publish");
+      await call("DELETE", "/pages/2");
+      await call("DELETE", "/drafts/2");
+      await call("PUT", "/redirects/3", redirect("/d"));
+      await call("POST", "/redirects/rollback");
+      await call("POST", "/redirects/rollback");
+      await call("POST", "/redirects/truncate");
+      await call("POST", "/versions/2/restore");
+    });
+    expect(made).toEqual([
+      [
+        "PROJECT",
+        "PUBLISH",
+        null,
+        { version: 2, redirects: { ...none, created: 1 }, pages: { ...none, created: 1 } },
+      ],
+      ["PAGE", "DELETE", 2, { before: summary }],
+      ["PAGE", "ROLLBACK", 2, { scope: "SINGLE", changeType: "DELETE", entry: summary }],
+      ["REDIRECT", "UPDATE", 3, { before: redirect("/c"), after: redirect("/d") }],
+      ["REDIRECT", "ROLLBACK", null, { scope: "PROJECT", discarded: { create: 0, update: 1, delete: 0 } }],
+      ["REDIRECT", "TRUNCATE", null, { published: 1, drafts: 0, version: 3 }],
+      [
+        "PROJECT",
+        "RESTORE",
+        null,
+        { version: 4, restored: 2, redirects: { ...none, created: 1 }, pages: none },
+      ],
+    ]);
+  });
+
+  it("tells nothing of what was refused", async () => {
+    const refused = await recorded(async () => {
+      await call("POST", "/redirects", redirect("/c"));
+      await call("POST", "/publish");
+      await call("POST", "/versions/9/restore");
+      await call("DELETE", "/redirects/999");
+    });
+    expect(refused).toEqual([]);
+  });
+
+  it("is walked by cursor, newest first", async () => {
+    const { items } = await events();
+    const walked: Event[] = [];
+    for (let cursor: number | undefined; ; ) {
+      const part = await events(`limit=5${cursor === undefined ? "" : `&cursor=${cursor}`}`);
+      walked.push(...part.items);
+      cursor = part.next;
+      if (cursor === undefined) break;
+    }
+    expect(walked).toEqual(items);
+    expect(items.map(({ id }) => id)).toEqual(items.map(({ id }) => id).sort((a, b) => b - a));
+    expect((await events("resource=PAGE&action=DELETE&actor=test")).items).toHaveLength(1);
     const refused = await harness.project("GET", "/journal?from=yesterday");
     expect([refused.status, refused.json.code]).toEqual([400, "REQUEST_INVALID"]);
+  });
+
+  it("says when it was emptied", async () => {
+    const { length } = (await events("limit=1000")).items;
+    const answer = await harness.project("POST", "/journal/truncate");
+    expect([answer.status, answer.json]).toEqual([200, { removed: length }]);
+    expect((await events()).items).toMatchObject([
+      { resource: "ACTIVITY", action: "TRUNCATE", actor: "test", authType: "token", data: { drafts: 0 } },
+    ]);
   });
 
   it("tells of the Manager itself to those who may see that section", async () => {
