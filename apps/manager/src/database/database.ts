@@ -12,7 +12,7 @@ import { migrations } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
 import { createSqliteDialect } from "./sqlite-dialect.ts";
 import { openFailure } from "./sqlite-error.ts";
-import { openSqliteThread, type SqliteThread } from "./sqlite-thread.ts";
+import { deferThread, openSqliteThread, type SqliteThread } from "./sqlite-thread.ts";
 
 export interface Database {
   readonly path: string;
@@ -44,12 +44,7 @@ export async function openDatabase(path: string): Promise<Database> {
     for (const thread of threads.splice(0).reverse()) await thread.close();
     lock.release();
   };
-  const open = async (readOnly: boolean): Promise<Kysely<Schema>> => {
-    const thread = await openSqliteThread({
-      path,
-      readOnly,
-      initialise: readOnly ? [cache] : writerStatements,
-    });
+  const use = (thread: SqliteThread, readOnly: boolean): Kysely<Schema> => {
     threads.push(thread);
     const dialect = createSqliteDialect(thread, {
       begin: readOnly ? "begin" : "begin immediate",
@@ -57,11 +52,15 @@ export async function openDatabase(path: string): Promise<Database> {
     });
     return new Kysely<Schema>({ dialect });
   };
+  const reader = { path, readOnly: true, initialise: [cache] };
   try {
     createPrivately(path);
-    const write = await open(false);
+    const writer = { path, readOnly: false, initialise: writerStatements };
+    const write = use(await openSqliteThread(writer), false);
     await migrate(write, path);
-    return { path, write, read: await open(true), scan: await open(true), close };
+    const scan = use(deferThread(openSqliteThread({ ...reader, checksRules: true })), true);
+    const read = use(await openSqliteThread(reader), true);
+    return { path, write, read, scan, close };
   } catch (error) {
     await close();
     throw isPosthouseError(error) ? error : openFailure(error, path);

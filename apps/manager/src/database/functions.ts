@@ -1,7 +1,6 @@
 import { createHash, hash } from "node:crypto";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
-import { formatItem, hashNode, hashRoot, type Item, type Redirect } from "@posthouse/protocol";
-import { checkRedirect } from "@posthouse/rules";
+import { formatItem, hashNode, hashRoot, type Item } from "@posthouse/protocol";
 import { columnsOf, summaryOf } from "../store/item-values.ts";
 import type { ItemColumns } from "./schema.ts";
 
@@ -14,7 +13,7 @@ const sha256 = (data: string | Uint8Array): Uint8Array =>
  * Gives a connection the SQL functions of the Manager:
  * `sha256(text or blob)`; `item_line(id, kind, type, source, target, status, content, content_type)`, the canonical
  * line, and `item_hash(...)` of the same arguments; `item_column(line, name)`, the column of that name that a canonical
- * line holds; `item_summary(line)`, the line with the size of a page's content in its place; `redirect_warnings(type, source, target, status)`, what is doubtful with a redirect as JSON, or null; the
+ * line holds; `item_summary(line)`, the line with the size of a page's content in its place; the
  * aggregates `hash_node(index, hash)` and `hash_root(index, hash)` of the hash tree, to be called with ORDER BY index.
  */
 export function registerFunctions(database: DatabaseSync): void {
@@ -26,9 +25,6 @@ export function registerFunctions(database: DatabaseSync): void {
   );
   database.function("item_column", options, createColumnReader());
   database.function("item_summary", options, summarise);
-  database.function("redirect_warnings", { ...options, varargs: true }, (...values: SQLInputValue[]) =>
-    warnings(values),
-  );
   for (const [name, combine] of [
     ["hash_node", hashNode],
     ["hash_root", hashRoot],
@@ -64,13 +60,6 @@ function createColumnReader(): (line: SQLInputValue, name: SQLInputValue) => SQL
     last = text;
     return columns?.[name as keyof ItemColumns] ?? null;
   };
-}
-
-function warnings([type, source, target, status]: SQLInputValue[]): string | null {
-  const problems = checkRedirect({ type, source, target, status } as unknown as Redirect).filter(
-    ({ severity }) => severity === "warning",
-  );
-  return problems.length === 0 ? null : JSON.stringify(problems);
 }
 
 function summarise(text: SQLInputValue): string | null {

@@ -4,7 +4,7 @@ import type { ChangesHeader } from "@posthouse/protocol";
 import { sql } from "kysely";
 import type { Database } from "../database/database.ts";
 import { errors } from "../errors.ts";
-import { itemLine } from "./item-values.ts";
+import { itemLine } from "./item-line.ts";
 import type { Project } from "./project.ts";
 
 /** Header and lines of what differs between two versions. */

@@ -1,5 +1,4 @@
 import type { Item, Page, Redirect } from "@posthouse/protocol";
-import { type RawBuilder, sql } from "kysely";
 import type { ItemColumns, Kind } from "../database/schema.ts";
 
 /** A redirect as the columns of item and draft. */
@@ -57,9 +56,3 @@ export const itemColumnNames: readonly (keyof ItemColumns)[] = [
 ];
 
 export const kinds: readonly Kind[] = ["redirect", "page"];
-
-/** SQL: the canonical line of a row of `item` under this name. */
-export function itemLine(table: string): RawBuilder<string> {
-  const columns = itemColumnNames.map((name) => `${table}.${name}`);
-  return sql.raw(`item_line(${[`${table}.id`, ...columns].join()})`);
-}

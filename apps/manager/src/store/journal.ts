@@ -45,7 +45,7 @@ export interface Journal {
 
 const eventsPerBatch = 500;
 
-export function createJournal({ scan, write }: Database, limits: ManagerConfig["journal"]): Journal {
+export function createJournal({ read, scan, write }: Database, limits: ManagerConfig["journal"]): Journal {
   return {
     async list({ projectId, resources, action, actor, from, to, before, limit }) {
       let query = scan.selectFrom("event").selectAll().where("project_id", "is", projectId);
@@ -79,7 +79,7 @@ export function createJournal({ scan, write }: Database, limits: ManagerConfig["
         return data.published;
       }),
     async purge(signal) {
-      const projects = await scan.selectFrom("project").select("id").execute();
+      const projects = await read.selectFrom("project").select("id").execute();
       let purged = 0;
       for (const id of [null, ...projects.map((project) => project.id)]) {
         const keep = id === null ? limits.max_administration_events : limits.max_events_per_project;

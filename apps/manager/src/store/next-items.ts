@@ -51,7 +51,10 @@ export async function chooseDrafts(
   return "temp.next_item";
 }
 
-/** What leads from the published items back to those of an earlier version. @throws DRAFTS_IN_THE_WAY */
+/**
+ * What leads from the published items back to those of an earlier version: what each item was before its first change
+ * since (beside `min(version)`, SQLite takes `before` from the row that has it). @throws DRAFTS_IN_THE_WAY
+ */
 export async function chooseVersion(
   trx: Transaction<Schema>,
   projectId: number,
@@ -62,9 +65,8 @@ export async function chooseVersion(
     insert into temp.next_item
     select ${projectId}, c.id, iif(i.id is null, 'CREATE', iif(old is null, 'DELETE', 'UPDATE')), ${columnsOfLine},
       iif(old is null, i.hash, sha256(old))
-    from (select id, (select before from change first where first.project_id = ${projectId} and first.id = later.id
-          and first.version > ${version} order by first.version limit 1) as old
-        from (select distinct id from change where project_id = ${projectId} and version > ${version}) later) c
+    from (select id, min(version), before as old from change
+        where project_id = ${projectId} and version > ${version} group by id) c
     left join item i on i.project_id = ${projectId} and i.id = c.id
     where i.hash is not iif(old is null, null, sha256(old))`.execute(trx);
   const { rows } = await sql<{ count: number; id: number | null }>`

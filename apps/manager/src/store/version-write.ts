@@ -1,7 +1,7 @@
 import { sql, type Transaction } from "kysely";
 import type { ChangeType, Kind, Schema, VersionAction } from "../database/schema.ts";
 import { updateHashTree } from "./hash-tree.ts";
-import { itemLine } from "./item-values.ts";
+import { itemLine } from "./item-line.ts";
 import type { NextItems } from "./next-items.ts";
 import type { Project } from "./project.ts";
 
@@ -115,7 +115,7 @@ async function applyItems(
   const next = sql.raw(items);
   await sql`
     delete from item where project_id = ${projectId} and id in (
-      select n.item_id from ${next} n join item i on i.project_id = n.project_id and i.id = n.item_id
+      select n.item_id from ${next} n cross join item i on i.project_id = n.project_id and i.id = n.item_id
       where n.project_id = ${projectId} and (n.change = 'DELETE' or n.source <> i.source))`.execute(trx);
   await sql`
     insert into item (project_id, id, kind, type, source, target, status, content, content_type, hash, version)

@@ -3,7 +3,8 @@ import { type RawBuilder, type Selectable, sql } from "kysely";
 import type { Database } from "../database/database.ts";
 import type { ChangeType, Kind, VersionAction, VersionTable } from "../database/schema.ts";
 import { errors } from "../errors.ts";
-import { type ItemSummary, itemLine } from "./item-values.ts";
+import { itemLine } from "./item-line.ts";
+import type { ItemSummary } from "./item-values.ts";
 import type { VersionCounts } from "./version-write.ts";
 
 export interface Version extends VersionCounts {
@@ -82,9 +83,9 @@ export function createVersionStore({ scan }: Database): VersionStore {
   /** What items were before and after, when they changed later than version `low` and not later than `high`. */
   async function read<T>({ projectId, low, high, ids, limit, shape }: Range): Promise<Row<T>[]> {
     const at = (version: number) => sql`(
-      select before from change c where c.project_id = ${projectId} and c.id = changed.id and c.version > ${version}
+      select before from change c indexed by change_of_item where c.project_id = ${projectId} and c.id = changed.id and c.version > ${version}
       order by c.version limit 1)`;
-    const later = sql`exists (select 1 from change c where c.project_id = ${projectId} and c.id = changed.id
+    const later = sql`exists (select 1 from change c indexed by change_of_item where c.project_id = ${projectId} and c.id = changed.id
       and c.version > ${high})`;
     const versions = high === low + 1 ? sql`version = ${high}` : sql`version > ${low} and version <= ${high}`;
     const { rows } = await sql<{ id: number; before: string | null; after: string | null; same: number }>`
