@@ -11,8 +11,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { redirect } from "./manager-harness.ts";
 import { hashOfLines, readLines } from "./snapshot-hash.ts";
 
-const rows = 8_000;
-const kills = 10;
+const rows = 3_000;
+const kills = 8;
 const project = "/api/v1/namespaces/ns/projects/prj";
 
 const tsv = (target: string): string =>
@@ -129,7 +129,7 @@ describe("a Manager that is killed", () => {
     return interrupted;
   }
 
-  it("during an import, has all of its drafts or none", { timeout: 120_000 }, async () => {
+  it("during an import, has all of its drafts or none", { timeout: 300_000 }, async () => {
     const interrupted = await killOften(
       async () => void (await child.json("POST", `${project}/redirects/rollback`)),
       () => importRows("/t"),
@@ -144,7 +144,7 @@ describe("a Manager that is killed", () => {
   });
 
   it("during a publish, has the old version with its drafts or the new one", {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     let round = 0;
     const interrupted = await killOften(
@@ -168,7 +168,7 @@ describe("a Manager that is killed", () => {
   });
 
   it("during a restore, has the old version or the restored one, and its drafts", {
-    timeout: 120_000,
+    timeout: 300_000,
   }, async () => {
     if ((await state()).drafts.redirects > 0) await child.json("POST", `${project}/publish`);
     await child.json("POST", `${project}/redirects`, redirect("/pending"));

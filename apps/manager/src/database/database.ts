@@ -29,7 +29,7 @@ const cache = "pragma cache_size = -65536";
 const writerStatements = [
   "pragma journal_mode = wal",
   "pragma synchronous = full",
-  "pragma wal_autocheckpoint = 4000",
+  "pragma wal_autocheckpoint = 2000",
   "pragma journal_size_limit = 67108864",
   cache,
 ];
