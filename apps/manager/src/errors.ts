@@ -38,7 +38,7 @@ const definitions = {
   TOKEN_EXISTS: { message: "there is a token named {name} already" },
   SOURCE_IN_USE: {
     message: "{source} is already used in this project",
-    hint: "edit the one that has it; after a deletion, publish first",
+    hint: "edit the one that has it",
   },
   REDIRECT_INVALID: { message: "{reason}" },
   PAGE_INVALID: { message: "{reason}" },
@@ -51,6 +51,18 @@ const definitions = {
   PUBLISH_IN_PROGRESS: {
     message: "publish already in progress for this project",
     hint: "wait for it to end",
+  },
+  PUBLISH_INCOMPLETE: {
+    message: "{source} is still used by {kind} {id}",
+    hint: "publish the change of {kind} {id} along with it",
+  },
+  VERSION_NOT_FOUND: { message: "there is no version {version} of this project" },
+  CHANGE_NOT_FOUND: { message: "item {id} does not differ between versions {from} and {to}" },
+  NOTHING_TO_RESTORE: { message: "what is published is what version {version} was" },
+  DRAFTS_IN_THE_WAY: {
+    message:
+      "{count} pending changes are of items, or use sources, that this version would bring back or change",
+    hint: "publish or discard them first; one of them is draft {id}",
   },
   CHANGES_GONE: {
     message: "the changes since version {from} are not kept, or larger than the whole",
@@ -101,6 +113,11 @@ const statuses: Partial<Record<string, number>> = {
   PROJECT_FULL: 409,
   NOTHING_TO_PUBLISH: 409,
   PUBLISH_IN_PROGRESS: 409,
+  PUBLISH_INCOMPLETE: 409,
+  VERSION_NOT_FOUND: 404,
+  CHANGE_NOT_FOUND: 404,
+  NOTHING_TO_RESTORE: 409,
+  DRAFTS_IN_THE_WAY: 409,
   CHANGES_GONE: 404,
   BODY_TOO_LARGE: 413,
   MEDIA_TYPE_UNSUPPORTED: 415,

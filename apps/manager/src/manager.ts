@@ -11,12 +11,17 @@ import { createChangeStore } from "./store/change.ts";
 import { createDraftStore } from "./store/draft.ts";
 import { createImporter } from "./store/import.ts";
 import { createItemStore } from "./store/item.ts";
+import { createItemSearch } from "./store/item-search.ts";
+import { createJournal } from "./store/journal.ts";
+import { createJournalPurge } from "./store/journal-purge.ts";
 import { createProjectStore } from "./store/project.ts";
 import { createPublisher } from "./store/publish.ts";
+import { findPublishWarnings } from "./store/publish-warnings.ts";
 import { createSnapshotStore } from "./store/snapshot.ts";
 import type { Stores } from "./store/stores.ts";
 import { createTokenStore, type TokenGrants } from "./store/token.ts";
 import { createUserStore, type FirstLogin } from "./store/user.ts";
+import { createVersionStore } from "./store/version.ts";
 
 export interface Manager extends Part {
   /** Where it listens, known once started: `http://127.0.0.1:8080`. */
@@ -36,6 +41,7 @@ interface Running {
   readonly stores: Stores;
   readonly events: EventHub;
   readonly app: FastifyInstance;
+  readonly purge: Part;
   readonly url: string;
 }
 
@@ -60,14 +66,18 @@ export function createManager(config: ManagerConfig, { log }: ManagerOptions): M
       const address = await listenOn(app.server, config.listen);
       const url = `http://${formatListen(address)}`;
       log.info({ url, database: database.path }, "the Manager listens");
-      return { database, stores, events, app, url };
+      const { journal } = stores;
+      const purge = createJournalPurge({ journal, intervalMs: config.journal.purge_interval, log });
+      await purge.start();
+      return { database, stores, events, app, purge, url };
     } catch (error) {
       for (const step of undo.reverse()) await step();
       throw error;
     }
   }
 
-  async function close({ database, stores, events, app }: Running, deadlineMs: number): Promise<void> {
+  async function close({ database, stores, events, app, purge }: Running, deadlineMs: number): Promise<void> {
+    await purge.stop(deadlineMs);
     events.close();
     await closeServer(app.server, deadlineMs);
     await app.close();
@@ -119,17 +129,21 @@ async function createStores(
   return {
     projects: createProjectStore(database),
     items: createItemStore(database),
+    search: createItemSearch(database),
     drafts: createDraftStore(database, config.limits),
     importer: createImporter(database),
     publisher: createPublisher(database, ({ id }, { version, hash }, seconds) => {
       metrics.published(seconds);
       events.publish(id, { version, hash });
     }),
+    publishWarnings: (projectId, version) => findPublishWarnings(database, projectId, version),
+    versions: createVersionStore(database),
     changes: createChangeStore(database),
     snapshots: await createSnapshotStore(database),
     tokens: createTokenStore(database, (id) => events.closeToken(id)),
     users: createUserStore(database),
     agents: createAgentStore(database),
+    journal: createJournal(database, config.journal),
   };
 }
 

@@ -28,6 +28,7 @@ const grants: Record<string, { permissions: Permission[]; admin: AdminPermission
     admin: [],
   },
   agentReader: { permissions: [right("agent", "read")], admin: [] },
+  bothWriter: { permissions: [right("redirect", "write"), right("page", "write")], admin: [] },
   stranger: { permissions: [right("*", "*", "other")], admin: [] },
   tokens: { permissions: [], admin: [{ section: "tokens", action: "*" }] },
   namespaces: { permissions: [], admin: [{ section: "namespaces", action: "write" }] },
@@ -47,17 +48,33 @@ const table: [string, string, string[]][] = [
   ["GET", `${flecto}/changes?from=1`, ["agent"]],
   ["GET", project, anyReader],
   ["GET", `${project}/redirects`, ["redirectReader", "agent"]],
-  ["POST", `${project}/redirects`, ["redirectWriter"]],
-  ["PUT", `${project}/redirects/1`, ["redirectWriter"]],
-  ["DELETE", `${project}/redirects/1`, ["redirectWriter"]],
+  ["POST", `${project}/redirects`, ["redirectWriter", "bothWriter"]],
+  ["PUT", `${project}/redirects/1`, ["redirectWriter", "bothWriter"]],
+  ["DELETE", `${project}/redirects/1`, ["redirectWriter", "bothWriter"]],
   ["GET", `${project}/pages`, ["pageReader", "agent"]],
-  ["POST", `${project}/pages`, ["pageWriter"]],
-  ["PUT", `${project}/pages/1`, ["pageWriter"]],
-  ["DELETE", `${project}/pages/1`, ["pageWriter"]],
+  ["POST", `${project}/pages`, ["pageWriter", "bothWriter"]],
+  ["PUT", `${project}/pages/1`, ["pageWriter", "bothWriter"]],
+  ["DELETE", `${project}/pages/1`, ["pageWriter", "bothWriter"]],
   ["GET", `${project}/drafts`, anyReader],
-  ["DELETE", `${project}/drafts/1`, ["redirectWriter", "pageWriter", "agent"]],
-  ["POST", `${project}/publish`, ["redirectWriter", "pageWriter", "agent"]],
-  ["POST", `${project}/import`, ["redirectWriter"]],
+  ["DELETE", `${project}/drafts/1`, ["redirectWriter", "pageWriter", "agent", "bothWriter"]],
+  ["POST", `${project}/publish`, ["redirectWriter", "pageWriter", "agent", "bothWriter"]],
+  ["POST", `${project}/import`, ["redirectWriter", "bothWriter"]],
+  ["GET", `${project}/redirects/1`, ["redirectReader", "agent"]],
+  ["GET", `${project}/pages/1`, ["pageReader", "agent"]],
+  ["POST", `${project}/redirects/rollback`, ["redirectWriter", "bothWriter"]],
+  ["POST", `${project}/pages/rollback`, ["pageWriter", "bothWriter"]],
+  ["POST", `${project}/redirects/truncate`, ["projects"]],
+  ["POST", `${project}/pages/truncate`, ["projects"]],
+  ["GET", `${project}/drafts/1`, anyReader],
+  ["GET", `${project}/versions`, anyReader],
+  ["GET", `${project}/versions/1`, anyReader],
+  ["GET", `${project}/versions/1/changes`, anyReader],
+  ["GET", `${project}/versions/1/changes/1`, anyReader],
+  ["GET", `${project}/difference?from=1`, anyReader],
+  ["POST", `${project}/versions/1/restore`, ["bothWriter"]],
+  ["GET", `${project}/journal`, anyReader],
+  ["POST", `${project}/journal/truncate`, ["projects"]],
+  ["GET", "/api/v1/journal", ["tokens"]],
   ["GET", `${project}/agents`, ["agentReader"]],
   ["GET", "/api/v1/tokens", ["tokens"]],
   ["POST", "/api/v1/tokens", ["tokens"]],
@@ -107,6 +124,24 @@ describe("who may do what", () => {
     expect(seen.json).toEqual({ items: [] });
     const token = tokens.get("redirectWriter") ?? "";
     const refused = await harness.request("DELETE", `${project}/drafts/${draft.id}`, { token });
+    expect([refused.status, refused.json.code]).toEqual([403, "PERMISSION_MISSING"]);
+  });
+
+  it("shows the changes of the permitted kinds only", async () => {
+    await harness.project("POST", "/redirects", {
+      type: "BASIC",
+      source: "/seen",
+      target: "/t",
+      status: "FOUND",
+    });
+    const { version } = (await harness.project("POST", "/publish")).json;
+    const token = tokens.get("redirectReader") ?? "";
+    const seen = await harness.request("GET", `${project}/versions/${version}/changes`, { token });
+    expect(seen.json.items).toMatchObject([{ kind: "redirect", after: { source: "/seen" } }]);
+    const all = (await harness.project("GET", `/versions/${version}/changes`)).json.items;
+    expect(all).toHaveLength(2);
+    const { id } = all.find(({ kind }: { kind: string }) => kind === "page");
+    const refused = await harness.request("GET", `${project}/versions/${version}/changes/${id}`, { token });
     expect([refused.status, refused.json.code]).toEqual([403, "PERMISSION_MISSING"]);
   });
 

@@ -11,7 +11,9 @@ import type { Stores } from "../store/stores.ts";
 import { registerAccountRoutes } from "./account-routes.ts";
 import { registerDraftRoutes } from "./draft-routes.ts";
 import { registerImportRoute } from "./import-route.ts";
+import { registerJournalRoutes } from "./journal-routes.ts";
 import { registerProjectRoutes } from "./project-routes.ts";
+import { registerVersionRoutes } from "./version-routes.ts";
 
 const withZod = (app: FastifyInstance) => app.withTypeProvider<ZodTypeProvider>();
 
@@ -32,6 +34,8 @@ export async function registerManagementApi(plain: FastifyInstance, stores: Stor
     registerProjectRoutes(app, stores);
     registerDraftRoutes(app, stores);
     registerAccountRoutes(app, stores);
+    registerVersionRoutes(app, stores);
+    registerJournalRoutes(app, stores);
     app.get("/openapi.json", { config: { access: "public" }, schema: { hide: true } }, () => app.swagger());
   });
   await plain.register(async (scope) => registerImportRoute(withZod(scope), stores));

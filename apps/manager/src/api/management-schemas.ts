@@ -1,4 +1,4 @@
-import { codeSchema, pageSchema, redirectSchema } from "@posthouse/protocol";
+import { codeSchema } from "@posthouse/protocol";
 import * as z from "zod";
 import {
   type AdminPermission,
@@ -12,12 +12,6 @@ import type { ProjectParams } from "./auth.ts";
 
 interface IdParams {
   readonly id: number;
-}
-
-interface ListQuery {
-  readonly limit: number;
-  readonly cursor: number;
-  readonly search?: string | undefined;
 }
 
 interface TokenBody {
@@ -38,11 +32,6 @@ export const projectParams: z.ZodType<ProjectParams> = project;
 const id = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 export const idParams: z.ZodType<IdParams> = id;
 export const projectIdParams: z.ZodType<ProjectParams & IdParams> = project.extend(id.shape);
-export const listQuery: z.ZodType<ListQuery> = z.object({
-  limit: z.coerce.number().int().min(1).max(1_000).default(100),
-  cursor: z.coerce.number().int().min(0).default(0),
-  search: z.string().max(600).optional(),
-});
 export const importQuery: z.ZodType<{ readonly overwrite: boolean }> = z.object({
   overwrite: z.stringbool().default(true),
 });
@@ -62,24 +51,10 @@ export const sessionBody: z.ZodType<Credentials> = z.strictObject({
 });
 
 /* What it answers. */
-const changeSchema = z.enum(["CREATE", "UPDATE", "DELETE"]);
-const draftSchema = z.object({
-  id: z.number(),
-  kind: z.enum(["redirect", "page"]),
-  change: changeSchema,
-  createdAt: z.string(),
-  redirect: redirectSchema.optional(),
-  page: pageSchema.optional(),
-});
-const countsSchema = z.object({ created: z.number(), updated: z.number(), deleted: z.number() });
 type Answer =
   | "named"
   | "namedList"
   | "project"
-  | "items"
-  | "draft"
-  | "drafts"
-  | "published"
   | "imported"
   | "agents"
   | "token"
@@ -101,18 +76,6 @@ export const answers: Readonly<Record<Answer, z.ZodType>> = {
     redirects: z.number(),
     pages: z.number(),
     drafts: z.object({ redirects: z.number(), pages: z.number() }),
-  }),
-  items: z.object({
-    items: z.array(z.looseObject({ id: z.number(), draft: changeSchema.nullable() })),
-    next: z.number().optional(),
-  }),
-  draft: z.object({ draft: draftSchema }),
-  drafts: z.object({ items: z.array(draftSchema), next: z.number().optional() }),
-  published: z.object({
-    version: z.number(),
-    hash: z.string(),
-    redirects: countsSchema,
-    pages: countsSchema,
   }),
   imported: z.object({
     success: z.boolean(),

@@ -7,10 +7,9 @@ import { answers, namedBody, namespaceParams, projectParams } from "./management
 import { type ManagementServer, projectUrl } from "./management-server.ts";
 
 const anyRead = { project: [{ resource: "any", action: "read" }] } as const;
-const anyWrite = { project: [{ resource: "any", action: "write" }] } as const;
 
-/** Namespaces, projects, publishing and the fleet. */
-export function registerProjectRoutes(app: ManagementServer, { projects, publisher, agents }: Stores): void {
+/** Namespaces, projects and the fleet. */
+export function registerProjectRoutes(app: ManagementServer, { projects, agents }: Stores): void {
   app.get(
     "/namespaces",
     { config: { access: "authenticated" }, schema: { response: { 200: answers.namedList } } },
@@ -70,14 +69,6 @@ export function registerProjectRoutes(app: ManagementServer, { projects, publish
         pages: project.pages,
         drafts: await projects.countDrafts(project.id),
       };
-    },
-  );
-  app.post(
-    `${projectUrl}/publish`,
-    { config: { access: anyWrite }, schema: { params: projectParams, response: { 200: answers.published } } },
-    async (request) => {
-      const project = await projects.get(request.params.ns, request.params.prj);
-      return publisher.publish(project, subjectOf(request).name);
     },
   );
   app.get(

@@ -41,6 +41,8 @@ export interface ItemTable extends ItemColumns {
   project_id: number;
   id: number;
   hash: Uint8Array;
+  /** The version that changed it last. */
+  version: number;
 }
 
 /** A pending change: at most one per item, with the values and the hash the item will have. */
@@ -60,14 +62,19 @@ export interface NodeTable {
   hash: Uint8Array;
 }
 
-/** What a version changed, as canonical lines: no `before` for a new item, no `after` for a deleted one. */
+/**
+ * What a version changed: the canonical line that each item had before, none for a new item. What it had after is the
+ * `before` of its next change, or the item itself.
+ */
 export interface ChangeTable {
   project_id: number;
   version: number;
   id: number;
   before: string | null;
-  after: string | null;
 }
+
+/** How a version came to be. */
+export type VersionAction = "CREATE" | "PUBLISH" | "RESTORE" | "TRUNCATE";
 
 export interface VersionTable {
   project_id: number;
@@ -75,6 +82,11 @@ export interface VersionTable {
   hash: Uint8Array;
   published_at: number;
   published_by: string;
+  action: VersionAction;
+  /** The version that it restored. */
+  restored: number | null;
+  /** JSON: `{redirects: {created, updated, deleted}, pages: {…}}`. */
+  counts: Generated<string>;
 }
 
 export interface AgentTable {
@@ -119,6 +131,21 @@ export interface SessionTable {
   expires_at: number;
 }
 
+/** What somebody did. Without a project: to the Manager itself. */
+export interface EventTable {
+  id: Generated<number>;
+  project_id: number | null;
+  resource: string;
+  action: string;
+  user_id: number | null;
+  actor: string;
+  auth_type: string;
+  resource_id: number | null;
+  /** JSON. */
+  data: string;
+  occurred_at: number;
+}
+
 /** Rows of running imports, on the writer's connection only. */
 export interface ImportRowTable {
   import_id: number;
@@ -141,5 +168,6 @@ export interface Schema {
   token: TokenTable;
   user: UserTable;
   session: SessionTable;
+  event: EventTable;
   "temp.import_row": ImportRowTable;
 }

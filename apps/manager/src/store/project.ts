@@ -36,14 +36,21 @@ export function createProjectStore({ read, write }: Database): ProjectStore {
     },
     namespaces: () => read.selectFrom("namespace").select(["code", "name"]).orderBy("code").execute(),
     async create(namespace, { code, name }) {
-      const insert = write.insertInto("project").values({
-        namespace_id: await namespaceId(namespace),
-        code,
-        name,
-        hash: sql<Uint8Array>`sha256('')`,
-        created_at: Date.now(),
+      const namespace_id = await namespaceId(namespace);
+      const hash = sql<Uint8Array>`sha256('')`;
+      const now = Date.now();
+      const insert = write.transaction().execute(async (trx) => {
+        const { id: project_id } = await trx
+          .insertInto("project")
+          .values({ namespace_id, code, name, hash, created_at: now })
+          .returning("id")
+          .executeTakeFirstOrThrow();
+        await trx
+          .insertInto("version")
+          .values({ project_id, version: 1, hash, published_at: now, published_by: "", action: "CREATE" })
+          .execute();
       });
-      await unlessTaken(insert.execute(), () => errors.create("PROJECT_EXISTS", { code }));
+      await unlessTaken(insert, () => errors.create("PROJECT_EXISTS", { code }));
     },
     async list(namespace) {
       const id = await namespaceId(namespace);
