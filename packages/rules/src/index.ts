@@ -17,6 +17,7 @@ export type {
 } from "./rule-set.ts";
 export { compileRules, createRuleSetBuilder } from "./rule-set-builder.ts";
 export {
+  createRowParser,
   createTsvParser,
   type TsvParser,
   type TsvReason,

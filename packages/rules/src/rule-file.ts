@@ -1,7 +1,7 @@
 import { type Page, pageSchema, type Redirect, redirectSchema } from "@posthouse/protocol";
 import { rulesErrors } from "./errors.ts";
 import { parseRedirectsLine } from "./redirects-line.ts";
-import { createTsvParser, type TsvRow } from "./tsv-parser.ts";
+import { createRowParser, type TsvRow } from "./tsv-parser.ts";
 
 export type RuleFileFormat = "json" | "tsv" | "csv" | "_redirects";
 
@@ -25,9 +25,7 @@ export function parseRules(text: string, format: RuleFileFormat): RuleFile {
   const content = text.startsWith("\uFEFF") ? text.slice(1) : text;
   if (format === "json") return parseJson(content);
   if (format === "_redirects") return parseRedirectsFile(content);
-  const header = content.split("\n", 1)[0] ?? "";
-  const separator = format === "tsv" ? "\t" : header.includes(";") ? ";" : ",";
-  const parser = createTsvParser({ separator });
+  const parser = createRowParser({ separator: format === "tsv" ? "\t" : undefined });
   return collectRows([...parser.push(content), ...parser.end()]);
 }
 

@@ -1,7 +1,7 @@
 import { type Redirect, type RedirectStatus, redirectStatuses, redirectTypes } from "@posthouse/protocol";
 import { rulesErrors } from "./errors.ts";
 import { checkRedirect } from "./redirect-check.ts";
-import { createRecordReader } from "./tsv-record.ts";
+import { createRecordReader, type RecordReader } from "./tsv-record.ts";
 
 export type TsvReason =
   | "INVALID_FORMAT"
@@ -31,15 +31,22 @@ export interface TsvParser {
 }
 
 const columns = ["type", "source", "target", "status"];
+const longestHeader = 4096;
+
+/** Reads Flecto's tab-separated redirects. A byte order mark is passed over. */
+export function createTsvParser(): TsvParser {
+  return createRowParser({ separator: "\t" });
+}
 
 /**
- * Reads Flecto's tab-separated redirects. `separator` is one character, default tab. A byte order mark is passed over.
+ * Reads redirects as rows of type, source, target, status. `separator` is one character; without it the header tells:
+ * tab, semicolon or comma. A byte order mark is passed over. Quotes are those of RFC 4180, read as Flecto's Manager does.
  */
-export function createTsvParser(options: { separator?: string } = {}): TsvParser {
-  const reader = createRecordReader(options.separator ?? "\t");
+export function createRowParser(options: { readonly separator?: string | undefined } = {}): TsvParser {
   const seen = new Set<string>();
+  let head = "";
+  let reader: RecordReader | undefined;
   let line = 0;
-  let started = false;
 
   function readRecords(records: string[][]): TsvRow[] {
     const rows: TsvRow[] = [];
@@ -51,18 +58,33 @@ export function createTsvParser(options: { separator?: string } = {}): TsvParser
     return rows;
   }
 
+  /** Nothing is read before the whole first line is there. */
+  function start(isEnd: boolean): TsvRow[] {
+    const text = head.replace(/^\uFEFF?[\r\n]*/, "");
+    if (!isEnd && !text.includes("\n") && text.length < longestHeader) return [];
+    reader = createRecordReader(options.separator ?? findSeparator(text));
+    head = "";
+    return readRecords(reader.push(text));
+  }
+
   return {
     push(text) {
-      const content = !started && text.startsWith("\uFEFF") ? text.slice(1) : text;
-      if (text !== "") started = true;
-      return readRecords(reader.push(content));
+      if (reader !== undefined) return readRecords(reader.push(text));
+      head += text;
+      return start(false);
     },
     end() {
-      const rows = readRecords(reader.end());
+      const rows = reader === undefined ? start(true) : [];
+      rows.push(...readRecords(reader?.end() ?? []));
       if (line === 0) checkHeader([]);
       return rows;
     },
   };
+}
+
+/** No column's name holds a separator, so the first one in the header is it. */
+function findSeparator(text: string): string {
+  return /[\t;,\n]/.exec(text)?.[0].replace("\n", "") || "\t";
 }
 
 function checkHeader(record: readonly string[]): void {
