@@ -72,6 +72,10 @@ const definitions = {
   BODY_TOO_LARGE: { message: "the body has more than {limit} bytes" },
   BODY_UNREADABLE: { message: "the body could not be read: {reason}" },
   MEDIA_TYPE_UNSUPPORTED: { message: "a body of this type is not understood here", hint: "send {expected}" },
+  IMPORT_FAILED: {
+    message: "the file could not be read to its end: {reason}",
+    hint: "nothing of it was taken; import it in smaller parts",
+  },
   IMPORTS_TOO_MANY: { message: "too many imports run already", hint: "try again when they have ended" },
   CREDENTIALS_WRONG: { message: "the user name or the password is wrong" },
   PASSWORD_MUST_CHANGE: {
@@ -121,6 +125,7 @@ const statuses: Partial<Record<string, number>> = {
   CHANGES_GONE: 404,
   BODY_TOO_LARGE: 413,
   MEDIA_TYPE_UNSUPPORTED: 415,
+  IMPORT_FAILED: 500,
   IMPORTS_TOO_MANY: 429,
   CREDENTIALS_WRONG: 401,
   PASSWORD_MUST_CHANGE: 403,

@@ -60,6 +60,7 @@ export function createManager(config: ManagerConfig, { log }: ManagerOptions): M
     try {
       const stores = await createStores(database, config, events, metrics);
       undo.push(() => stores.snapshots.close());
+      undo.push(() => stores.importer.close());
       firstLogin = await stores.users.createFirst();
       const app = await createServer({ stores, events, metrics, log, isReady: () => isReady(database) });
       undo.push(() => app.close());
@@ -81,6 +82,7 @@ export function createManager(config: ManagerConfig, { log }: ManagerOptions): M
     events.close();
     await closeServer(app.server, deadlineMs);
     await app.close();
+    await stores.importer.close();
     await stores.snapshots.close();
     await database.close();
     log.info({}, "the Manager has stopped");
@@ -131,7 +133,7 @@ async function createStores(
     items: createItemStore(database),
     search: createItemSearch(database),
     drafts: createDraftStore(database, config.limits),
-    importer: createImporter(database),
+    importer: createImporter(database, (seconds) => metrics.imported(seconds)),
     publisher: createPublisher(database, ({ id }, { version, hash }, seconds) => {
       metrics.published(seconds);
       events.publish(id, { version, hash });

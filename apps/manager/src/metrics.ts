@@ -6,6 +6,7 @@ export interface Metrics {
   text(): Promise<string>;
   requestEnded(labels: { method: string; route: string; status: string }, seconds: number): void;
   published(seconds: number): void;
+  imported(seconds: number): void;
 }
 
 export function createMetrics(openStreams: () => number): Metrics {
@@ -30,6 +31,12 @@ export function createMetrics(openStreams: () => number): Metrics {
     buckets: [0.01, 0.05, 0.2, 1, 5, 20],
     registers: [registry],
   });
+  const imports = new Histogram({
+    name: "posthouse_manager_import_duration_seconds",
+    help: "Time of an import, from the first row to the last draft",
+    buckets: [0.05, 0.2, 1, 5, 20, 60, 300],
+    registers: [registry],
+  });
   new Gauge({
     name: "posthouse_manager_event_streams_count",
     help: "Agents that listen for new versions",
@@ -46,5 +53,6 @@ export function createMetrics(openStreams: () => number): Metrics {
       durations.observe({ method, route }, seconds);
     },
     published: (seconds) => publishes.observe(seconds),
+    imported: (seconds) => imports.observe(seconds),
   };
 }

@@ -1,5 +1,6 @@
 import { type Redirect, type RedirectStatus, redirectStatuses, redirectTypes } from "@posthouse/protocol";
 import { rulesErrors } from "./errors.ts";
+import type { Problem } from "./problem.ts";
 import { checkRedirect } from "./redirect-check.ts";
 import { createRecordReader, type RecordReader } from "./tsv-record.ts";
 
@@ -19,9 +20,9 @@ export interface TsvRowError {
   readonly target?: string;
 }
 
-/** `line` counts records as Flecto does: the header is 1, blank lines are not counted. */
+/** `line` counts records as Flecto does: the header is 1, blank lines are not counted. `warnings` are there only when there are some. */
 export type TsvRow =
-  | { readonly line: number; readonly redirect: Redirect }
+  | { readonly line: number; readonly redirect: Redirect; readonly warnings?: readonly Problem[] }
   | { readonly line: number; readonly error: TsvRowError };
 
 /** Reads text in pieces of any size. Both throw TSV_HEADER_INVALID. */
@@ -114,8 +115,12 @@ function readRow(record: readonly string[], line: number, seen: Set<string>): Ts
   if (seen.has(source)) return fail("DUPLICATE_SOURCE_IN_FILE", "An earlier row has the same source.");
   seen.add(source);
   const redirect: Redirect = { type: knownType, source, target, status: knownStatus };
-  const problem = checkRedirect(redirect).find(({ severity }) => severity === "error");
-  return problem === undefined ? { line, redirect } : fail("INVALID_REDIRECT", problem.message);
+  const problems = checkRedirect(redirect);
+  if (problems.length === 0) return { line, redirect };
+  const problem = problems.find(({ severity }) => severity === "error");
+  return problem === undefined
+    ? { line, redirect, warnings: problems }
+    : fail("INVALID_REDIRECT", problem.message);
 }
 
 function readStatus(text: string): RedirectStatus | undefined {

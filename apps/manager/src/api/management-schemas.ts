@@ -19,6 +19,12 @@ interface ListQuery {
   readonly cursor: number;
 }
 
+interface ImportQuery {
+  readonly overwrite: boolean;
+  /** For the journal. */
+  readonly filename?: string | undefined;
+}
+
 interface TokenBody {
   readonly name: string;
   readonly expiresAt?: string | undefined;
@@ -41,8 +47,9 @@ export const listQuery: z.ZodType<ListQuery> = z.object({
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
   cursor: z.coerce.number().int().min(0).default(0),
 });
-export const importQuery: z.ZodType<{ readonly overwrite: boolean }> = z.object({
+export const importQuery: z.ZodType<ImportQuery> = z.object({
   overwrite: z.stringbool().default(true),
+  filename: z.string().max(255).optional(),
 });
 export const tokenBody: z.ZodType<TokenBody> = z.strictObject({
   name: z
@@ -100,6 +107,10 @@ export const answers: Readonly<Record<Answer, z.ZodType>> = {
         reason: z.string(),
         message: z.string(),
       }),
+    ),
+    warningCount: z.number(),
+    warnings: z.array(
+      z.object({ line: z.number(), source: z.string(), code: z.string(), message: z.string() }),
     ),
   }),
   agents: z.object({ items: z.array(z.looseObject({ name: z.string() })) }),

@@ -146,16 +146,6 @@ export interface EventTable {
   occurred_at: number;
 }
 
-/** Rows of running imports, on the writer's connection only. */
-export interface ImportRowTable {
-  import_id: number;
-  line: number;
-  type: RedirectType;
-  source: string;
-  target: string;
-  status: RedirectStatus;
-}
-
 export interface Schema {
   namespace: NamespaceTable;
   project: ProjectTable;
@@ -169,5 +159,4 @@ export interface Schema {
   user: UserTable;
   session: SessionTable;
   event: EventTable;
-  "temp.import_row": ImportRowTable;
 }
