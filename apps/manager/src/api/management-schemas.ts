@@ -7,7 +7,7 @@ import {
   permissionSchema,
 } from "../store/permission.ts";
 import type { Named } from "../store/project.ts";
-import type { Credentials } from "../store/user.ts";
+import type { Credentials } from "../store/session.ts";
 import type { ProjectParams } from "./auth.ts";
 
 interface IdParams {
@@ -35,6 +35,9 @@ interface TokenBody {
 /* What the management API takes. `id` of a draft is the id of its item. */
 export const namedBody: z.ZodType<Named> = z.strictObject({
   code: codeSchema,
+  name: z.string().trim().min(1).max(200),
+});
+export const nameBody: z.ZodType<{ readonly name: string }> = z.strictObject({
   name: z.string().trim().min(1).max(200),
 });
 const project = z.object({ ns: z.string(), prj: z.string() });
@@ -72,7 +75,6 @@ type Answer =
   | "namedList"
   | "project"
   | "imported"
-  | "agents"
   | "token"
   | "tokens"
   | "session"
@@ -113,7 +115,6 @@ export const answers: Readonly<Record<Answer, z.ZodType>> = {
       z.object({ line: z.number(), source: z.string(), code: z.string(), message: z.string() }),
     ),
   }),
-  agents: z.object({ items: z.array(z.looseObject({ name: z.string() })) }),
   token: z.object({ id: z.number(), name: z.string(), token: z.string(), preview: z.string() }),
   tokens: z.object({
     items: z.array(

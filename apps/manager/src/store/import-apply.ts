@@ -67,7 +67,9 @@ export async function applyImport(trx: Transaction<Schema>, options: ApplyOption
       hash = excluded.hash`.execute(trx);
 
   const { rows: existing } = await sql<{ line: number; source: string; target: string }>`
-    select line, source, target from ${table} where action = 'exists' order by line limit ${maxErrors}`.execute(trx);
+    select line, source, target from ${table} where action = 'exists' order by line limit ${maxErrors}`.execute(
+    trx,
+  );
   return {
     imported: count("create") + count("write"),
     skipped: count("skip"),
