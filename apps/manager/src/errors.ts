@@ -34,7 +34,7 @@ const definitions = {
   DRAFT_NOT_FOUND: { message: "there is no draft {id} in this project" },
   TOKEN_NOT_FOUND: { message: "there is no token {id}" },
   AGENT_NOT_FOUND: { message: "there is no agent {name} in this project" },
-  USER_NOT_FOUND: { message: "there is no user {user} here" },
+  USER_NOT_FOUND: { message: "there is no user {user}" },
   ROLE_NOT_FOUND: { message: "there is no role {code}" },
   NAMESPACE_EXISTS: { message: "there is a namespace {code} already" },
   PROJECT_EXISTS: { message: "there is a project {code} in this namespace already" },

@@ -3,6 +3,7 @@ import { agentCommand } from "./commands/agent.ts";
 import { checkCommand } from "./commands/check.ts";
 import { importCommand } from "./commands/import.ts";
 import { managerCommand } from "./commands/manager.ts";
+import { resetPasswordCommand } from "./commands/reset-password.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { upCommand } from "./commands/up.ts";
 
@@ -11,6 +12,7 @@ export const commands: readonly Command[] = [
   upCommand,
   agentCommand,
   managerCommand,
+  resetPasswordCommand,
   checkCommand,
   importCommand,
   schemaCommand,

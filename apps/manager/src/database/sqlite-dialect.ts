@@ -25,9 +25,16 @@ export function createSqliteDialect(thread: SqliteThread, options: SqliteDialect
   return {
     createDriver: () => createDriver(thread, options),
     createQueryCompiler: () => new SqliteQueryCompiler(),
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new TransactionalAdapter(),
     createIntrospector: (db) => new SqliteIntrospector(db),
   };
+}
+
+/** All migrations are one transaction: a Manager that is killed meanwhile leaves the database as it was. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
 }
 
 function createDriver(thread: SqliteThread, { begin, maxWaiting, onWaiting }: SqliteDialectOptions): Driver {

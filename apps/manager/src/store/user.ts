@@ -200,7 +200,7 @@ export async function resetAdministrator({ write }: Database, username?: string)
       order by not exists (select 1 from json_each(admin)
         where value ->> 'section' = '*' and value ->> 'action' = '*'), id limit 1`.execute(trx);
     const [user] = rows;
-    if (!user) throw errors.create("USER_NOT_FOUND", { user: username ?? "" });
+    if (!user) throw errors.create("USER_NOT_FOUND", { user: username ?? "yet" });
     const values = { password: kept, must_change: 1, active: 1 };
     await trx.updateTable("user").set(values).where("id", "=", user.id).execute();
     await trx.deleteFrom("session").where("user_id", "=", user.id).execute();
