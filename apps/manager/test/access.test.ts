@@ -227,13 +227,15 @@ describe("who may do what", () => {
       status: "FOUND",
     });
     const { version } = (await harness.project("POST", "/publish")).json;
-    const token = tokens.get("redirectReader") ?? "";
-    const seen = await harness.request("GET", `${project}/versions/${version}/changes`, { token });
+    const token = tokens.get("redirect:read") ?? "";
+    const seen = await harness.request("GET", `${pathOf(project)}/versions/${version}/changes`, { token });
     expect(seen.json.items).toMatchObject([{ kind: "redirect", after: { source: "/seen" } }]);
     const all = (await harness.project("GET", `/versions/${version}/changes`)).json.items;
     expect(all).toHaveLength(2);
     const { id } = all.find(({ kind }: { kind: string }) => kind === "page");
-    const refused = await harness.request("GET", `${project}/versions/${version}/changes/${id}`, { token });
+    const refused = await harness.request("GET", `${pathOf(project)}/versions/${version}/changes/${id}`, {
+      token,
+    });
     expect([refused.status, refused.json.code]).toEqual([403, "PERMISSION_MISSING"]);
   });
 

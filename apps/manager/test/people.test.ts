@@ -262,7 +262,7 @@ describe("a lost password", () => {
     expect(username).toBe("admin");
     await harness.restart();
     await logIn(username, password, "found again");
-  });
+  }, 60_000);
 });
 
 describe("whoever may do everything", () => {
