@@ -85,12 +85,16 @@ describe("importing redirects", () => {
     expect((await harness.project("GET", "")).json.redirects).toBe(3);
   });
 
-  it("refuses a source that a pending change gives up", async () => {
+  it("takes a source that a pending change gives up", async () => {
     await harness.project("PUT", "/redirects/1", redirect("/moved"));
     const { json } = await send(["BASIC\t/one\t/x\tFOUND", "BASIC\t/moved\t/y\tFOUND"]);
-    expect(json).toMatchObject({ importedCount: 1, errorCount: 1 });
-    expect(json.errors[0]).toMatchObject({ source: "/one", reason: "SOURCE_ALREADY_EXISTS" });
+    expect(json).toMatchObject({ success: true, importedCount: 2 });
+    expect((await harness.project("GET", "/drafts")).json.items).toMatchObject([
+      { id: 1, change: "UPDATE", redirect: { source: "/moved", target: "/y" } },
+      { id: 4, change: "CREATE", redirect: { source: "/one", target: "/x" } },
+    ]);
     await harness.project("POST", "/publish");
+    expect((await harness.project("GET", "")).json.redirects).toBe(4);
   });
 
   it("takes many rows, compressed, and the hashes hold", async () => {
@@ -101,7 +105,7 @@ describe("importing redirects", () => {
     expect(json).toMatchObject({ success: true, totalLines: 12_345, importedCount: 12_345 });
     const { json: published } = await harness.project("POST", "/publish");
     const { header: read, lines } = readLines((await harness.agent("GET", "/snapshot")).text);
-    expect(read).toMatchObject({ items: 12_348, hash: published.hash });
+    expect(read).toMatchObject({ items: 12_349, hash: published.hash });
     expect(hashOfLines(lines)).toBe(published.hash);
     const gone = await harness.agent("GET", "/changes?from=0");
     expect(gone.status).toBe(404);

@@ -22,10 +22,10 @@ const maxId = 0xffff_ffff;
 
 /**
  * Decides over each gathered row, and writes the drafts.
- * - `create`: nothing has its source.
+ * - `create`: nothing has its source, or what has it gives it up with a pending change.
  * - `write`: a draft or a published redirect has it; a pending deletion becomes an update.
  * - `skip`: it says what is there already.
- * - `exists`: it may not be overwritten, or another draft is about to give this source up.
+ * - `exists`: it may not be overwritten.
  */
 export async function applyImport(trx: Transaction<Schema>, options: ApplyOptions): Promise<Applied> {
   const { projectId, overwrite, maxErrors } = options;
@@ -35,10 +35,9 @@ export async function applyImport(trx: Transaction<Schema>, options: ApplyOption
   await sql`
     update ${table} as t set (item_id, action) = (
       select coalesce(d.item_id, i.id),
-        case when d.item_id is null and i.id is null then 'create'
+        case when d.item_id is null and (i.id is null or pending.change = 'UPDATE') then 'create'
           when ${overwrite ? 0 : 1} then 'exists'
           when d.item_id is not null then iif(${same("d")}, 'skip', 'write')
-          when pending.change = 'UPDATE' then 'exists'
           when pending.change is null and ${same("i")} then 'skip'
           else 'write' end
       from ${table} r
@@ -77,9 +76,7 @@ export async function applyImport(trx: Transaction<Schema>, options: ApplyOption
     errors: existing.map((row) => ({
       ...row,
       reason: "SOURCE_ALREADY_EXISTS",
-      message: overwrite
-        ? "A pending change gives this source up; publish it first."
-        : "The project has a redirect with this source.",
+      message: "The project has a redirect with this source.",
     })),
   };
 }
