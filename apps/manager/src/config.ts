@@ -17,6 +17,12 @@ export interface ManagerConfig {
     /** Agents that may listen for new versions at once. */
     readonly event_streams: number;
   };
+  readonly agents: {
+    /** Milliseconds without a word after which an agent counts as offline. */
+    readonly offline_after: number;
+  };
+  /** Name of the header that carries `Bearer TOKEN`. */
+  readonly authorization_header: string;
   readonly journal: {
     /** 0 keeps all. */
     readonly max_events_per_project: number;
@@ -53,6 +59,19 @@ export const managerConfigSchema: z.ZodType<ManagerConfig> = z.strictObject({
         .describe("agents that may listen for new versions at once"),
     })
     .prefault({}),
+  agents: z
+    .strictObject({
+      offline_after: durationSchema
+        .refine((ms) => ms >= 1_000, "at least 1s")
+        .prefault("6h")
+        .describe("time without a word after which an agent counts as offline"),
+    })
+    .prefault({}),
+  authorization_header: z
+    .string()
+    .regex(/^[A-Za-z0-9-]+$/, "may hold letters, digits and - only")
+    .default("Authorization")
+    .describe("name of the header that carries tokens"),
   journal: z
     .strictObject({
       max_events_per_project: z

@@ -27,9 +27,10 @@ describe("the journal", () => {
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), "journal-"));
     database = await openDatabase(join(directory, "posthouse.db"));
-    const projects = createProjectStore(database);
-    await projects.createNamespace({ code: "ns", name: "Namespace" });
-    await projects.create("ns", { code: "prj", name: "Project" });
+    const projects = createProjectStore(database, () => {});
+    await projects.createNamespace({ code: "ns", name: "Namespace" }, undefined);
+    await projects.create("ns", { code: "prj", name: "Project" }, undefined);
+    await database.write.deleteFrom("event").execute(); // those of the two lines above
     await database.write
       .insertInto("user")
       .values({

@@ -5,6 +5,7 @@ import { convertCommand } from "./commands/convert.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { importCommand } from "./commands/import.ts";
 import { managerCommand } from "./commands/manager.ts";
+import { resetPasswordCommand } from "./commands/reset-password.ts";
 import { schemaCommand } from "./commands/schema.ts";
 import { upCommand } from "./commands/up.ts";
 
@@ -13,6 +14,7 @@ export const commands: readonly Command[] = [
   upCommand,
   agentCommand,
   managerCommand,
+  resetPasswordCommand,
   checkCommand,
   explainCommand,
   importCommand,

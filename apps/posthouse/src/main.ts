@@ -10,7 +10,7 @@ import { commandHelp, overview } from "./help.ts";
 import { version } from "./version.ts";
 
 async function main(args: readonly string[]): Promise<number> {
-  const [name, ...rest] = args;
+  const [name, ...rest] = joinWords(args);
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     const topic = name === "help" ? commands.find((command) => command.name === rest[0]) : undefined;
     process.stdout.write(topic === undefined ? overview(commands) : commandHelp(topic));
@@ -32,6 +32,13 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   }
   return command.run(await parseArguments(command, rest));
+}
+
+/** The names of some commands are two words. */
+function joinWords([first, second, ...rest]: readonly string[]): string[] {
+  const joined = `${first} ${second}`;
+  if (commands.some((command) => command.name === joined)) return [joined, ...rest];
+  return [first, second, ...rest].filter((word) => word !== undefined);
 }
 
 function report(error: unknown): void {

@@ -15,6 +15,7 @@ const sections: readonly (readonly [EventResource, AdminPermission["section"]])[
   ["USER", "users"],
   ["ROLE", "roles"],
   ["TOKEN", "tokens"],
+  ["SESSION", "users"],
 ];
 
 /** Who did what: in a project, and to the Manager itself. */

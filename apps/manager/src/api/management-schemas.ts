@@ -7,11 +7,17 @@ import {
   permissionSchema,
 } from "../store/permission.ts";
 import type { Named } from "../store/project.ts";
-import type { Credentials } from "../store/user.ts";
+import type { Credentials } from "../store/session.ts";
 import type { ProjectParams } from "./auth.ts";
 
 interface IdParams {
   readonly id: number;
+}
+
+interface ImportQuery {
+  readonly overwrite: boolean;
+  /** For the journal. */
+  readonly filename?: string | undefined;
 }
 
 interface TokenBody {
@@ -26,14 +32,18 @@ export const namedBody: z.ZodType<Named> = z.strictObject({
   code: codeSchema,
   name: z.string().trim().min(1).max(200),
 });
+export const nameBody: z.ZodType<{ readonly name: string }> = z.strictObject({
+  name: z.string().trim().min(1).max(200),
+});
 const project = z.object({ ns: z.string(), prj: z.string() });
 export const namespaceParams: z.ZodType<{ readonly ns: string }> = project.pick({ ns: true });
 export const projectParams: z.ZodType<ProjectParams> = project;
 const id = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 export const idParams: z.ZodType<IdParams> = id;
 export const projectIdParams: z.ZodType<ProjectParams & IdParams> = project.extend(id.shape);
-export const importQuery: z.ZodType<{ readonly overwrite: boolean }> = z.object({
+export const importQuery: z.ZodType<ImportQuery> = z.object({
   overwrite: z.stringbool().default(true),
+  filename: z.string().max(255).optional(),
 });
 export const tokenBody: z.ZodType<TokenBody> = z.strictObject({
   name: z
@@ -56,7 +66,6 @@ type Answer =
   | "namedList"
   | "project"
   | "imported"
-  | "agents"
   | "token"
   | "tokens"
   | "session"
@@ -92,8 +101,11 @@ export const answers: Readonly<Record<Answer, z.ZodType>> = {
         message: z.string(),
       }),
     ),
+    warningCount: z.number(),
+    warnings: z.array(
+      z.object({ line: z.number(), source: z.string(), code: z.string(), message: z.string() }),
+    ),
   }),
-  agents: z.object({ items: z.array(z.looseObject({ name: z.string() })) }),
   token: z.object({ id: z.number(), name: z.string(), token: z.string(), preview: z.string() }),
   tokens: z.object({
     items: z.array(

@@ -22,6 +22,8 @@ export interface Database {
   readonly scan: Kysely<Schema>;
   /** The only one that changes rows, one transaction after the other. */
   readonly write: Kysely<Schema>;
+  /** Statements and transactions that wait for `write`. */
+  readonly waitingWrites: () => number;
   close(): Promise<void>;
 }
 
@@ -40,6 +42,10 @@ const maxWaitingWrites = 1_000;
 export async function openDatabase(path: string): Promise<Database> {
   const lock = lockDatabase(path);
   const threads: SqliteThread[] = [];
+  let waitingWrites = 0;
+  const noteWaitingWrites = (count: number): void => {
+    waitingWrites = count;
+  };
   const close = async (): Promise<void> => {
     for (const thread of threads.splice(0).reverse()) await thread.close();
     lock.release();
@@ -49,6 +55,7 @@ export async function openDatabase(path: string): Promise<Database> {
     const dialect = createSqliteDialect(thread, {
       begin: readOnly ? "begin" : "begin immediate",
       maxWaiting: readOnly ? maxWaitingReads : maxWaitingWrites,
+      onWaiting: readOnly ? undefined : noteWaitingWrites,
     });
     return new Kysely<Schema>({ dialect });
   };
@@ -60,7 +67,7 @@ export async function openDatabase(path: string): Promise<Database> {
     await migrate(write, path);
     const scan = use(deferThread(openSqliteThread({ ...reader, checksRules: true })), true);
     const read = use(await openSqliteThread(reader), true);
-    return { path, write, read, scan, close };
+    return { path, write, read, scan, waitingWrites: () => waitingWrites, close };
   } catch (error) {
     await close();
     throw isPosthouseError(error) ? error : openFailure(error, path);

@@ -7,7 +7,9 @@ import type { ItemColumns } from "./schema.ts";
 type Children = { index: number; hash: Uint8Array }[];
 
 const sha256 = (data: string | Uint8Array): Uint8Array =>
-  typeof data === "string" ? hash("sha256", data, "buffer") : createHash("sha256").update(data).digest();
+  typeof data === "string"
+    ? Buffer.from(hash("sha256", data, "hex"), "hex") // three times as fast as asking for a buffer
+    : createHash("sha256").update(data).digest();
 
 /**
  * Gives a connection the SQL functions of the Manager:

@@ -57,10 +57,27 @@ const history = [
   "create index item_version on item (project_id, kind, version, id)",
 ];
 
+const people = [
+  "alter table namespace add column removed integer not null default 0",
+  "alter table project add column removed integer not null default 0",
+  "create table counter (name text primary key, value integer not null) strict, without rowid",
+  "insert into counter select 'project', coalesce(max(id), 0) from project",
+  "alter table user add column first_name text not null default ''",
+  "alter table user add column last_name text not null default ''",
+  "alter table user add column active integer not null default 1",
+  `create table role (id integer primary key, code text not null unique, permissions text not null,
+    admin text not null, created_at integer not null) strict`,
+  `create table role_member (role_id integer not null references role (id) on delete cascade,
+    user_id integer not null references user (id) on delete cascade, primary key (role_id, user_id))
+    strict, without rowid`,
+  "create index role_of_user on role_member (user_id)",
+];
+
 /** The steps that made the tables what they are. A published one is never edited. */
 export const migrations: Record<string, Migration> = {
   "2026-11-first": all(first),
   "2026-11-history": all(history),
+  "2026-11-people": all(people),
 };
 
 function all(statements: readonly string[]): Migration {

@@ -9,6 +9,7 @@ export interface NamespaceTable {
   code: string;
   name: string;
   created_at: number;
+  removed: Generated<number>;
 }
 
 export interface ProjectTable {
@@ -24,6 +25,14 @@ export interface ProjectTable {
   next_id: Generated<number>;
   redirects: Generated<number>;
   pages: Generated<number>;
+  /** 1 once nobody shall find it; its rows are being removed. */
+  removed: Generated<number>;
+}
+
+/** The highest id given so far. */
+export interface CounterTable {
+  name: string;
+  value: number;
 }
 
 /** A redirect or a page; of a page, `source` is the path. */
@@ -123,6 +132,23 @@ export interface UserTable {
   permissions: string;
   admin: string;
   created_at: number;
+  first_name: Generated<string>;
+  last_name: Generated<string>;
+  active: Generated<number>;
+}
+
+/** Rights under a name, for whoever is a member. */
+export interface RoleTable {
+  id: Generated<number>;
+  code: string;
+  permissions: string;
+  admin: string;
+  created_at: number;
+}
+
+export interface RoleMemberTable {
+  role_id: number;
+  user_id: number;
 }
 
 export interface SessionTable {
@@ -146,19 +172,10 @@ export interface EventTable {
   occurred_at: number;
 }
 
-/** Rows of running imports, on the writer's connection only. */
-export interface ImportRowTable {
-  import_id: number;
-  line: number;
-  type: RedirectType;
-  source: string;
-  target: string;
-  status: RedirectStatus;
-}
-
 export interface Schema {
   namespace: NamespaceTable;
   project: ProjectTable;
+  counter: CounterTable;
   item: ItemTable;
   draft: DraftTable;
   node: NodeTable;
@@ -167,7 +184,8 @@ export interface Schema {
   agent: AgentTable;
   token: TokenTable;
   user: UserTable;
+  role: RoleTable;
+  role_member: RoleMemberTable;
   session: SessionTable;
   event: EventTable;
-  "temp.import_row": ImportRowTable;
 }

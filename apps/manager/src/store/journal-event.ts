@@ -2,7 +2,7 @@ import type { Kysely } from "kysely";
 import type { Kind, Schema } from "../database/schema.ts";
 import type { Subject } from "./token.ts";
 
-/** What an event is about. The last four belong to the Manager itself, and so does a project's making and removal. */
+/** What an event is about. The last five belong to the Manager itself, and so does a project's making and removal. */
 export const eventResources = [
   "REDIRECT",
   "PAGE",
@@ -13,6 +13,7 @@ export const eventResources = [
   "USER",
   "ROLE",
   "TOKEN",
+  "SESSION",
 ] as const;
 
 export const eventActions = [
@@ -24,6 +25,7 @@ export const eventActions = [
   "PUBLISH",
   "RESTORE",
   "TRUNCATE",
+  "REFUSE",
 ] as const;
 
 export type EventResource = (typeof eventResources)[number];

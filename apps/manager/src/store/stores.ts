@@ -8,6 +8,8 @@ import type { Journal } from "./journal.ts";
 import type { ProjectStore } from "./project.ts";
 import type { Publisher } from "./publish.ts";
 import type { PublishWarnings } from "./publish-warnings.ts";
+import type { RoleStore } from "./role.ts";
+import type { SessionStore } from "./session.ts";
 import type { SnapshotStore } from "./snapshot.ts";
 import type { TokenStore } from "./token.ts";
 import type { UserStore } from "./user.ts";
@@ -27,7 +29,9 @@ export interface Stores {
   readonly changes: ChangeStore;
   readonly snapshots: SnapshotStore;
   readonly tokens: TokenStore;
+  readonly sessions: SessionStore;
   readonly users: UserStore;
+  readonly roles: RoleStore;
   readonly agents: AgentStore;
   readonly journal: Journal;
 }
