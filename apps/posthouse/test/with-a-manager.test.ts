@@ -57,6 +57,22 @@ describe("posthouse import", { timeout }, () => {
     expect([kept.code, kept.stdout]).toEqual([1, expect.stringContaining("[SOURCE_ALREADY_EXISTS]")]);
   });
 
+  it.each([",", ";"])("takes csv separated by %s, with a byte order mark", async (separator) => {
+    const row = (...cells: string[]): string => `${cells.join(separator)}\r\n`;
+    const source = separator === "," ? "/comma" : "/semicolon";
+    const text = `\uFEFF${row("Type", "Source", "Target", "Status")}${row("basic", source, '"/x,y;z"', "301")}`;
+    const { code, stdout } = await importFile("csv", "list.csv", text);
+    expect(stdout).toMatch(/^1 imported, 0 unchanged, 0 refused of 1 rows/);
+    expect(code).toBe(0);
+  });
+
+  it("tells what went in but is doubtful", async () => {
+    const text = "type,source,target,status\nREGEX,^/(.*)/$,/$1,301\n";
+    const { code, stdout } = await importFile("csv", "warn.csv", text);
+    expect(stdout).toMatch(/^1 to look at\n {2}line 2: \^\/\(\.\*\)\/\$: .+ \[TARGET_MAY_LEAVE_SITE\]$/m);
+    expect(code).toBe(0);
+  });
+
   it("says who refused it", async () => {
     const wrong = await importFile("tsv", "bad.tsv", "a\tb\n");
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("[MANAGER_REFUSED]")]);
