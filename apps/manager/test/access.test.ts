@@ -239,6 +239,17 @@ describe("who may do what", () => {
     expect([refused.status, refused.json.code]).toEqual([403, "PERMISSION_MISSING"]);
   });
 
+  it("shows the events of the permitted kinds only", async () => {
+    const token = tokens.get("redirectReader") ?? "";
+    const events = async (query: string) =>
+      (await harness.request("GET", `${project}/journal?${query}`, { token })).json.items;
+    expect((await events("action=CREATE")).map(({ resource }: { resource: string }) => resource)).toEqual([
+      "REDIRECT",
+    ]);
+    expect(await events("resource=PAGE")).toEqual([]);
+    expect(await events("resource=PROJECT")).not.toEqual([]);
+  });
+
   it("describes itself and refuses what does not exist", async () => {
     const { json } = await harness.request("GET", "/api/v1/openapi.json", { token: null });
     expect(json.paths["/api/v1/namespaces/{ns}/projects/{prj}/publish"].post).toBeDefined();

@@ -1,7 +1,8 @@
 import { errors } from "../errors.ts";
+import { kinds } from "../store/item-values.ts";
 import type { JournalQuery } from "../store/journal.ts";
-import type { EventResource } from "../store/journal-event.ts";
-import { type AdminPermission, allowsAdmin } from "../store/permission.ts";
+import { type EventResource, eventResources, resourceOf } from "../store/journal-event.ts";
+import { type AdminPermission, allows, allowsAdmin } from "../store/permission.ts";
 import type { Stores } from "../store/stores.ts";
 import { subjectOf } from "./auth.ts";
 import { type JournalListQuery, journalAnswer, journalQuery, journalRemoved } from "./journal-schemas.ts";
@@ -20,7 +21,7 @@ const sections: readonly (readonly [EventResource, AdminPermission["section"]])[
 
 /** Who did what: in a project, and to the Manager itself. */
 export function registerJournalRoutes(app: ManagementServer, { projects, journal }: Stores): void {
-  const list = async (asked: JournalListQuery, projectId: number | null, seen?: readonly EventResource[]) => {
+  const list = async (asked: JournalListQuery, projectId: number | null, seen: readonly EventResource[]) => {
     const query = queryOf(asked);
     const resources = query.resources ?? seen;
     const events = await journal.list({ ...query, projectId, resources, limit: asked.limit + 1 });
@@ -38,8 +39,14 @@ export function registerJournalRoutes(app: ManagementServer, { projects, journal
       schema: { params: projectParams, querystring: journalQuery, response: { 200: journalAnswer } },
     },
     async (request) => {
-      const { id } = await projects.get(request.params.ns, request.params.prj);
-      return list(request.query, id);
+      const { ns: namespace, prj: project } = request.params;
+      const { id } = await projects.get(namespace, project);
+      const hidden = kinds.filter(
+        (resource) => !allows(subjectOf(request), { namespace, project, resource, action: "read" }),
+      );
+      const seen = eventResources.filter((resource) => !hidden.map(resourceOf).includes(resource));
+      const asked = request.query.resource;
+      return asked !== undefined && !seen.includes(asked) ? { items: [] } : list(request.query, id, seen);
     },
   );
   app.post(
