@@ -14,11 +14,6 @@ interface IdParams {
   readonly id: number;
 }
 
-interface ListQuery {
-  readonly limit: number;
-  readonly cursor: number;
-}
-
 interface ImportQuery {
   readonly overwrite: boolean;
   /** For the journal. */
@@ -46,10 +41,6 @@ export const projectParams: z.ZodType<ProjectParams> = project;
 const id = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 export const idParams: z.ZodType<IdParams> = id;
 export const projectIdParams: z.ZodType<ProjectParams & IdParams> = project.extend(id.shape);
-export const listQuery: z.ZodType<ListQuery> = z.object({
-  limit: z.coerce.number().int().min(1).max(1_000).default(100),
-  cursor: z.coerce.number().int().min(0).default(0),
-});
 export const importQuery: z.ZodType<ImportQuery> = z.object({
   overwrite: z.stringbool().default(true),
   filename: z.string().max(255).optional(),
