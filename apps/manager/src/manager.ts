@@ -144,7 +144,7 @@ interface StoresOptions extends ManagerOptions {
 
 async function openStores({ database, config, events, metrics, log }: StoresOptions): Promise<OpenStores> {
   const snapshots = await createSnapshotStore(database);
-  const sweeper = createProjectSweeper(database, log);
+  const sweeper = createProjectSweeper(database, { snapshots, log });
   await sweeper.start();
   const refused = createRefusedLogins(database, log);
   const importer = createImporter(database, (seconds) => metrics.imported(seconds));

@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Harness, redirect, startHarness } from "./manager-harness.ts";
@@ -40,6 +41,9 @@ describe("removing", () => {
       headers: { authorization: `Bearer ${harness.admin}` },
     });
     const ended = stream.text();
+    expect((await harness.agent("GET", "/snapshot")).status).toBe(200);
+    const snapshots = () => readdirSync(`${harness.databasePath}-snapshots`);
+    expect(snapshots()).toEqual(["1-2.gz"]);
 
     expect((await harness.request("DELETE", `${projects}/prj`)).status).toBe(204);
     expect(await ended).toContain('"version":2');
@@ -55,6 +59,7 @@ describe("removing", () => {
     const again = await harness.agent("GET", "/snapshot");
     expect(JSON.parse(again.text)).toMatchObject({ version: 1, items: 0 });
     await expect.poll(() => rowsOf("project"), { timeout: 15_000 }).toBe(1);
+    expect(snapshots()).not.toContain("1-2.gz");
     for (const table of ["item", "draft", "change", "node", "agent"]) expect(rowsOf(table)).toBe(0);
   });
 

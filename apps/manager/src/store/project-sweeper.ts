@@ -1,6 +1,7 @@
 import type { Log, Part } from "@posthouse/service";
 import { sql } from "kysely";
 import type { Database } from "../database/database.ts";
+import type { SnapshotStore } from "./snapshot.ts";
 
 export interface ProjectSweeper extends Part {
   /** There is something to sweep. */
@@ -18,7 +19,10 @@ interface Child {
  * Takes the rows of removed projects out of the database, a few thousand at a time, so that everybody else's changes
  * take their turn in between. What an earlier process left is done when this one starts.
  */
-export function createProjectSweeper({ scan, write }: Database, log: Log): ProjectSweeper {
+export function createProjectSweeper(
+  { scan, write }: Database,
+  { snapshots, log }: { readonly snapshots: Pick<SnapshotStore, "remove">; readonly log: Log },
+): ProjectSweeper {
   let running: Promise<void> | undefined;
   let again = false;
   let stopped = false;
@@ -39,6 +43,7 @@ export function createProjectSweeper({ scan, write }: Database, log: Log): Proje
   }
 
   async function removeProject(id: number, children: readonly Child[]): Promise<void> {
+    await snapshots.remove(id);
     for (const { name, keys } of children) {
       for (let removed = rowsPerTransaction; removed === rowsPerTransaction; ) {
         if (stopped) return;
