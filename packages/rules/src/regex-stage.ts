@@ -91,7 +91,7 @@ export function createRegexStage(options: RuleSetOptions): RegexStage {
 }
 
 function isEmpty(root: PrefixNode): boolean {
-  return root.rules.length === 0 && root.children.size === 0;
+  return root.rules.length === 0 && root.children.length === 0;
 }
 
 /** Longest source first. Ties: the older rule; in Flecto, the shorter prefix, those without a prefix last. */

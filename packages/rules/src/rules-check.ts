@@ -84,7 +84,7 @@ function findRivals(node: PrefixNode, candidates: Candidates, rivals: Map<RegexR
     const weights = wereFew ? byWeight.keys() : node.rules.map(({ weight }) => weight);
     for (const weight of new Set(weights)) addRivals(byWeight.get(weight) ?? [], rivals);
   }
-  for (const child of node.children.values()) findRivals(child, candidates, rivals);
+  for (const child of node.children) findRivals(child, candidates, rivals);
   candidates.size -= node.rules.length;
   for (const { weight } of node.rules) byWeight.get(weight)?.pop();
 }
