@@ -60,7 +60,7 @@ describe("posthouse check", { timeout }, () => {
     expect(lines).toEqual([
       expect.stringMatching(/^list\.tsv:4:7 {2}error {2}source: .+ \[SOURCE_NOT_ROOTED\]$/),
       expect.stringMatching(/^list\.tsv:6:1 {2}error {2}.+ \[INVALID_FORMAT\]$/),
-      expect.stringMatching(/^list\.tsv:3:16 {2}warning {2}target: .+\/\/evil.+ \[TARGET_MAY_LEAVE_SITE\]$/),
+      expect.stringMatching(/^list\.tsv:3:17 {2}warning {2}target: .+\/\/evil.+ \[TARGET_MAY_LEAVE_SITE\]$/),
       expect.stringMatching(/^list\.tsv:5:10 {2}warning {2}source: .+ \[PATTERN_MISSED_BY_FLECTO\]$/),
       "list.tsv: 2 errors and 2 warnings in 2 redirects and 0 pages",
     ]);

@@ -8,7 +8,6 @@ import {
 /** Everything that can go wrong between an agent and its Manager. None of it stops an agent from serving. */
 export const errors: ErrorCatalogue<
   | "AGENT_REPORT_FAILED"
-  | "ANSWER_NOT_SENDABLE"
   | "CLIENT_NOT_RUNNING"
   | "CLIENT_OPTION_INVALID"
   | "MANAGER_ANSWER_CUT"
@@ -28,10 +27,6 @@ export const errors: ErrorCatalogue<
   AGENT_REPORT_FAILED: {
     message: "The Manager did not take this agent's report: {reason}",
     hint: "Rules are kept up to date all the same; only the Manager's list of agents is behind. The token needs agent:write.",
-  },
-  ANSWER_NOT_SENDABLE: {
-    message: "The answer of rule {id} has a header that cannot be sent, {name}: {value}",
-    hint: "Look for control characters in the rule's target. The request went on to the site.",
   },
   CLIENT_NOT_RUNNING: { message: "The client is not running: it was not started, or it was stopped" },
   CLIENT_OPTION_INVALID: { message: "The client's option {option} cannot be used: {reason}" },

@@ -165,9 +165,12 @@ describe("a RuleSet", () => {
     expect(late.match("h", "/axx")).toMatchObject({ item: { id: 3 } });
     const patient = compileRules(rules, { clock, regexTimeMs: 100 });
     expect(patient.match("h", `/a${"x".repeat(9)}`)).toMatchObject({ item: { id: 10 } });
-    const bounded = compileRules(rules);
-    expect(bounded.match("h", `/a${"x".repeat(2048)}`)).toBeUndefined();
-    expect(bounded.counters.uriTooLong).toBe(1);
+    for (const compat of [undefined, "flecto" as const]) {
+      const bounded = compileRules([...rules, redirect(99, "REGEX", "(a{1,30}b?){1,30}", "/x")], { compat });
+      expect(bounded.match("h", `/a${"x".repeat(2048)}`)).toBeUndefined();
+      expect(bounded.counters.uriTooLong).toBe(1);
+      expect(bounded.problems).toMatchObject([{ code: "PATTERN_TOO_COSTLY", itemId: 99 }]);
+    }
   });
 
   it("passes over a rule whose capture would choose the host", () => {

@@ -32,8 +32,8 @@ export const differenceQuery: z.ZodType<{
 }> = z.object({ from: version, to: version.optional(), limit, cursor: cursor.default(0) });
 
 /** The drafts to publish; all of them where it is missing. */
-export const publishBody: z.ZodType<{ readonly ids: number[] } | null | undefined> = z
-  .strictObject({ ids: z.array(z.int().min(1)).min(1).max(10_000) })
+export const publishBody: z.ZodType<{ readonly ids?: number[] | undefined } | null | undefined> = z
+  .strictObject({ ids: z.array(z.int().min(1)).min(1).max(10_000).optional() })
   .nullish();
 
 /* What is answered. */

@@ -3,7 +3,6 @@
  * it or calls what comes next. A request without an answer is not touched.
  */
 import { type Answer, compatOf, formatAnswer, type RuleSet, requestUri } from "@posthouse/rules";
-import { errors } from "../errors.ts";
 
 /** Where the rules of the moment are: a client, or anything else that holds a compiled rule set. */
 export interface RuleSource {
@@ -21,9 +20,14 @@ export interface AdapterOptions {
 /**
  * The answer for a request, or undefined when the next handler should have it: nothing matches, the target is none that
  * a rule could answer, or no rules are loaded yet. `target` is the request target as it was received, one character per
- * byte; `host` is the Host header as it was received.
+ * byte; `host` and `ifNoneMatch` are headers as they were received.
  */
-export type FindAnswer = (method: string, target: string, host: string) => Answer | undefined;
+export type FindAnswer = (
+  method: string,
+  target: string,
+  host: string,
+  ifNoneMatch: string | undefined,
+) => Answer | undefined;
 
 /**
  * Makes a function of what an adapter does with a request. What that throws is reported, and counts as undefined:
@@ -35,9 +39,9 @@ export function createAdapter<Given extends unknown[], Result>(
   handle: (find: FindAnswer, ...given: Given) => Result | undefined,
 ): (...given: Given) => Result | undefined {
   const report = options.onError ?? createFirstWarning();
-  const find: FindAnswer = (method, target, host) => {
+  const find: FindAnswer = (...request) => {
     const { ruleSet } = source;
-    return ruleSet && findAnswer(ruleSet, method, target, host);
+    return ruleSet && findAnswer(ruleSet, ...request);
   };
   return (...given) => {
     try {
@@ -53,27 +57,17 @@ export function createAdapter<Given extends unknown[], Result>(
   };
 }
 
-/** What every server takes as the value of a header. */
-const sendable = /^[\t -~]*$/;
-
 function findAnswer(
   ruleSet: RuleSet,
-  method: string,
-  target: string,
-  hostHeader: string,
+  ...[method, target, hostHeader, ifNoneMatch]: Parameters<FindAnswer>
 ): Answer | undefined {
   const parsed = requestUri(target);
   if (parsed === undefined) return undefined;
   const { uri, host = hostHeader } = parsed;
   const match = ruleSet.match(host, uri);
   if (match === undefined) return undefined;
-  const answer = formatAnswer(match, { method, host, uri }, { compat: compatOf(ruleSet) });
-  for (const [name, value] of answer.headers) {
-    if (!sendable.test(value)) {
-      throw errors.create("ANSWER_NOT_SENDABLE", { id: match.item.id, name, value: JSON.stringify(value) });
-    }
-  }
-  if (match.kind !== "page" || method !== "HEAD") return answer;
+  const answer = formatAnswer(match, { method, host, uri, ifNoneMatch }, { compat: compatOf(ruleSet) });
+  if (match.kind !== "page" || method !== "HEAD" || answer.status === 304) return answer;
   const length = String(new TextEncoder().encode(match.content).length);
   return { ...answer, headers: [...answer.headers, ["Content-Length", length]] };
 }

@@ -27,7 +27,7 @@ export type FetchHandler = (request: FetchRequest, received?: ReceivedRequest) =
 export function createFetchHandler(source: RuleSource, options: AdapterOptions = {}): FetchHandler {
   const answer = createAdapter(source, options, (find, request: FetchRequest, received: ReceivedRequest) => {
     const { target = targetOf(request.url), host = hostOf(request) } = received;
-    const found = find(request.method, target, host);
+    const found = find(request.method, target, host, request.headers.get("if-none-match") ?? undefined);
     if (found === undefined) return undefined;
     const headers = found.headers.map(([name, value]): [string, string] => [name, value]);
     return new Response(found.body === "" ? null : found.body, { status: found.status, headers });

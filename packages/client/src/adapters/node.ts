@@ -33,9 +33,17 @@ export function createNodeMiddleware(source: RuleSource, options: AdapterOptions
   };
 }
 
-/** Method, target and host as they were received. */
-export function readNodeRequest(request: NodeRequest): [method: string, target: string, host: string] {
+/** Method, target, Host and If-None-Match as they were received. */
+export function readNodeRequest(
+  request: NodeRequest,
+): [method: string, target: string, host: string, ifNoneMatch: string | undefined] {
   const host = request.headers.host ?? request.headers[":authority"];
   const target = request.originalUrl ?? request.url ?? "";
-  return [request.method ?? "GET", target, typeof host === "string" ? host : ""];
+  const tag = request.headers["if-none-match"];
+  return [
+    request.method ?? "GET",
+    target,
+    typeof host === "string" ? host : "",
+    typeof tag === "string" ? tag : undefined,
+  ];
 }

@@ -218,6 +218,15 @@ describe.each(Object.entries(servers))("in %s", (server, start) => {
     if (one.body !== undefined) expect(bodyOf(answer)).toBe(one.body);
   });
 
+  it("answers 304 where the visitor has the page already", async () => {
+    const ask = (tag: string) =>
+      fetch(`http://127.0.0.1:${running.port}/robots.txt`, { headers: { "if-none-match": tag } });
+    const first = await ask('"other"');
+    expect([first.status, await first.text()]).toEqual([200, robots]);
+    const again = await ask(first.headers.get("etag") ?? "");
+    expect([again.status, await again.text()]).toEqual([304, ""]);
+  });
+
   it("goes on after all of that, and serves what is published later", async () => {
     const item = { id: 5000, kind: "redirect", type: "BASIC", source: "/late", status: "FOUND" } as const;
     expect(bodyOf(await send(running.port, "GET /late"))).toBe("site GET");

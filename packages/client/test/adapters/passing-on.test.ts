@@ -62,15 +62,6 @@ describe.each(Object.keys(servers))("the site behind the adapter of %s", (name) 
     expect(failures).toEqual([new Error("out of order"), new Error("out of order")]);
   });
 
-  it("has a request whose answer no header can carry, which is reported", async () => {
-    const failures: unknown[] = [];
-    const source = { ruleSet: compileRules([redirect("/bell\u0007")]) };
-    const { port } = await startWith(name, source, { onError: (error) => failures.push(error) });
-    const answer = await send(port, "GET /old");
-    expect([answer.status, answer.header("location"), bodyOf(answer)]).toEqual([200, undefined, "site GET"]);
-    expect(failures).toMatchObject([{ code: "ANSWER_NOT_SENDABLE" }]);
-  });
-
   it("reads the body of a request that no rule answers, piece by piece", async () => {
     const { port } = await startWith(name, working);
     const sending = request({ port, host: "127.0.0.1", path: "/echo", method: "POST" });
