@@ -240,7 +240,7 @@ describe("who may do what", () => {
   });
 
   it("shows the events of the permitted kinds only", async () => {
-    const token = tokens.get("redirectReader") ?? "";
+    const token = tokens.get("redirect:read") ?? "";
     const events = async (query: string) =>
       (await harness.request("GET", `${pathOf(project)}/journal?${query}`, { token })).json.items;
     expect((await events("action=CREATE")).map(({ resource }: { resource: string }) => resource)).toEqual([
