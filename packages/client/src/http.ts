@@ -153,7 +153,7 @@ async function* readBody(
 function unpacked(response: http.IncomingMessage): Readable {
   if (response.headers["content-encoding"] !== "gzip") return response;
   // pipeline() passes a failure on in both directions; the reader of the body meets it.
-  return pipeline(response, createGunzip({ chunkSize: smallBytes }), () => {});
+  return pipeline(response, createGunzip(), () => {});
 }
 
 function bodyError(url: string, cause: unknown): PosthouseError {
