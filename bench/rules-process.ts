@@ -4,6 +4,7 @@ import { createClient } from "@posthouse/client";
 import { createFileStore } from "@posthouse/client/node";
 import type { Item } from "@posthouse/protocol";
 import { createRuleSetBuilder, type RuleSet } from "@posthouse/rules";
+import { boundHeapGrowth } from "@posthouse/service";
 import { sectionRule, sectionTarget } from "./data.ts";
 import { type Figures, median } from "./rounds.ts";
 import { sourceProject } from "./sync-source.ts";
@@ -59,6 +60,7 @@ function watchPauses(): { stop(): number } {
 
 /** Loads as an agent does, and writes to disk; then swaps, each time for a whole other version. */
 async function load({ url, file, swaps }: Task & { kind: "load" }): Promise<Figures> {
+  boundHeapGrowth();
   const before = heldBytes();
   let durationMs = 0;
   let saved = Promise.withResolvers<void>();
