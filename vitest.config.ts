@@ -8,6 +8,7 @@ const config: ViteUserConfig = defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**"],
     pool: "forks",
     maxWorkers: 2,
+    maxConcurrency: 8,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     execArgv: ["--conditions=posthouse-source"],

@@ -36,6 +36,16 @@ export function shuffle<T>(values: readonly T[], random: () => number): T[] {
   return shuffled;
 }
 
+/** The rule `^/old/section-N/page-N/([a-z0-9-]+)$` of a number. */
+export function sectionRule(index: number): Redirect {
+  const source = `^${sectionTarget(index, "([a-z0-9-]+)")}$`;
+  return { type: "REGEX", source, target: "/new/$1", status: "MOVED_PERMANENT" };
+}
+
+export function sectionTarget(index: number, title: string): string {
+  return `/old/section-${index % 100}/page-${Math.floor(index / 100)}/${title}`;
+}
+
 const words = (
   "about advice archive arts board budget business care case centre changes community consultation council court data " +
   "defence department detail development document education employment energy environment europe family farming finance " +

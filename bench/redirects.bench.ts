@@ -86,7 +86,10 @@ export const bench: Bench = {
   },
 };
 
-async function chooseCores({ progress }: BenchContext): Promise<[number | undefined, number | undefined]> {
+/** The core of the servers, and that of the load. */
+export async function chooseCores({
+  progress,
+}: BenchContext): Promise<[number | undefined, number | undefined]> {
   if (cpus().length >= 2 && "path" in (await needPackage("util-linux", "taskset"))) return [0, 1];
   progress("servers and load are NOT kept on cores of their own: taskset or a second core is missing");
   return [undefined, undefined];

@@ -1,15 +1,14 @@
-/** A suite of `npm run conformance`: runs the cases of a vector file through the public functions of the packages. */
+/** A suite of `npm run conformance`: runs the cases of a vector file through what the project really offers. */
 export interface ConformanceSuite {
   readonly description: string;
   /** Throws ConformanceFileError when the file does not hold this suite's cases. */
-  run(file: unknown): SuiteResult;
+  run(file: unknown): Promise<SuiteResult>;
 }
 
+/** Every case is in one of the two. */
 export interface SuiteResult {
   readonly passed: number;
   readonly failures: readonly { readonly name: string; readonly message: string }[];
-  /** Cases that nothing runs yet, by the reason. */
-  readonly notRun: ReadonlyMap<string, number>;
 }
 
 export class ConformanceFileError extends Error {

@@ -1,13 +1,16 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { agentConfigSchema } from "@posthouse/agent";
 import { managerConfigSchema } from "@posthouse/manager";
 import { parseConfig } from "@posthouse/service";
-import { startPosthouse } from "@posthouse/testkit/posthouse-process";
+import { type PosthouseProcess, startPosthouse, startScript } from "@posthouse/testkit/posthouse-process";
+import { answers, until } from "@posthouse/testkit/until";
 import { describe, expect, it } from "vitest";
+import { convertFlecto } from "../apps/posthouse/src/convert/flecto.ts";
 import { generateReference } from "../scripts/reference.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -16,6 +19,9 @@ const pages = [
   ...["guide", "adr"].flatMap((folder) =>
     readdirSync(join(root, "docs", folder)).map((file) => `docs/${folder}/${file}`),
   ),
+  ...readdirSync(join(root, "examples"), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(root, "examples", entry.name, "README.md")))
+    .map(({ name }) => `examples/${name}/README.md`),
 ];
 const read = (page: string): string => readFileSync(join(root, page), "utf8");
 const blocks = (page: string, language: string): string[] =>
@@ -51,9 +57,35 @@ describe("documentation", () => {
         isAgent ? agentConfigSchema : managerConfigSchema,
         {
           POSTHOUSE_AGENT_TOKEN: "t",
+          FLECTO_TOKEN: "t",
         },
       );
       expect(parsed).toBeTruthy();
+    }
+  });
+
+  it("converts Flecto's configuration to the one it shows", () => {
+    const [middleware = ""] = blocks("docs/guide/from-flecto.md", "yml");
+    const [ours = ""] = blocks("docs/guide/from-flecto.md", "yaml");
+    const { yaml, warnings } = convertFlecto(middleware, { file: "dynamic.yml" });
+    expect(yaml.split("\n").slice(1).join("\n")).toBe(ours);
+    expect(warnings).toEqual([]);
+  });
+
+  it("shows what posthouse explain prints", async () => {
+    const [, url = "", wanted = ""] =
+      /^\$ posthouse explain '(\S+)' --rules redirects\.tsv\n([\s\S]*?)^```/m.exec(
+        read("docs/guide/redirects.md"),
+      ) ?? [];
+    const folder = await mkdtemp(join(tmpdir(), "posthouse-explain-"));
+    try {
+      const list = "type\tsource\ttarget\tstatus\nBASIC\t/old\t/new\t301\nBASIC\t/else\t/x\t302\n";
+      writeFileSync(join(folder, "redirects.tsv"), list);
+      const explain = startPosthouse(["explain", url, "--rules", "redirects.tsv"], { cwd: folder });
+      expect(await explain.exited).toBe(0);
+      expect(explain.output()).toBe(wanted);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
     }
   });
 
@@ -118,5 +150,64 @@ describe("the README's first minute", () => {
       await up.exited;
       await rm(folder, { recursive: true, force: true });
     }
-  });
+  }, 90_000);
 });
+
+describe("the servers of docs/guide/embed.md", () => {
+  it("work as they are written, on other ports", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "posthouse-embed-"));
+    const state = join(folder, ".posthouse");
+    const ports = ["--manager-port", "0", "--site-port", "0", "--admin-port", "0"];
+    const running: PosthouseProcess[] = [startPosthouse(["up", "--state", state, ...ports])];
+    try {
+      await running[0]?.printed(/Ctrl-C stops everything/);
+      const [, manager = ""] = (await running[0]?.printed(/Manager +(\S+)/)) ?? [];
+      const env = { POSTHOUSE_AGENT_TOKEN: readFileSync(join(state, "agent-token"), "utf8").trim() };
+      await symlink(join(root, "node_modules"), join(folder, "node_modules"));
+      const start = async (text: string, port: number): Promise<PosthouseProcess> => {
+        const name = /^\/\/ (\S+)\.mjs$/m.exec(text)?.[1] ?? "";
+        const cwd = join(folder, name);
+        await mkdir(cwd);
+        await writeFile(join(cwd, "client.mjs"), client.replace("http://127.0.0.1:8080", manager));
+        await writeFile(join(cwd, `${name}.mjs`), text.replace("3000", String(port)));
+        const process = startScript(join(cwd, `${name}.mjs`), [], { cwd, env });
+        running.push(process);
+        return process;
+      };
+
+      const [client = "", ...snippets] = blocks("docs/guide/embed.md", "js");
+      const servers = snippets.filter((text) => text.includes("3000"));
+      expect(servers).toHaveLength(5);
+      for (const text of servers) {
+        const port = await freePort();
+        const process = await start(text, port);
+        const site = `http://127.0.0.1:${port}`;
+        await until(`a redirect from ${process.output()} ${text}`, () => answers(`${site}/old-page`, 301));
+        expect(await (await fetch(`${site}/robots.txt`)).text()).toMatch(/^User-agent/);
+        expect(await (await fetch(`${site}/nothing-here`)).text()).toBe("the site\n");
+      }
+
+      const others = snippets.filter((text) => !text.includes("3000"));
+      expect(others).toHaveLength(1);
+      for (const text of others) {
+        const process = await start(text, 0);
+        expect(await process.exited, process.output()).toBe(0);
+        expect(process.output()).toMatch(/^302 \/articles\/hello\?id=42 \^\/blog/);
+      }
+    } finally {
+      for (const process of running) {
+        process.signal("SIGKILL");
+        await process.exited;
+      }
+      await rm(folder, { recursive: true, force: true });
+    }
+  }, 180_000);
+});
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

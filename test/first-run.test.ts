@@ -143,7 +143,7 @@ describe("posthouse", () => {
     for (const [args, message] of [
       [["upp"], /no command "upp"/],
       [["up", "--porrt", "1"], /unknown option '--porrt'/],
-      [["check"], /--config is missing/],
+      [["check"], /give a configuration with -c FILE/],
       [["import", "tsv"], /expected FORMAT FILE/],
       [["import", "xls", "a", "--project", "a/b"], /no format "xls"/],
     ] as const) {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 
 const main = join(import.meta.dirname, "..", "..", "apps", "posthouse", "src", "main.ts");
 
-/** A real `posthouse` process. */
+/** A real process: `posthouse`, or a script. */
 export interface PosthouseProcess {
   readonly pid: number;
   /** Everything printed so far, standard output and error together. */
@@ -15,24 +15,35 @@ export interface PosthouseProcess {
   readonly exited: Promise<number>;
 }
 
+interface ProcessOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** Starts `posthouse` with these arguments, from source, under the Node that runs the tests. */
-export function startPosthouse(
+export function startPosthouse(args: readonly string[], options: ProcessOptions = {}): PosthouseProcess {
+  return startScript(main, args, options);
+}
+
+/** Starts any script in the same way. */
+export function startScript(
+  file: string,
   args: readonly string[],
-  options: { cwd?: string; env?: Record<string, string> } = {},
+  options: ProcessOptions = {},
 ): PosthouseProcess {
   const child = spawn(
     process.execPath,
-    ["--conditions=posthouse-source", "--disable-warning=ExperimentalWarning", main, ...args],
+    ["--conditions=posthouse-source", "--disable-warning=ExperimentalWarning", file, ...args],
     {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, NODE_OPTIONS: "", NO_COLOR: "1", ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     },
   );
-  return watch(child, args);
+  return watch(child, file === main ? ["posthouse", ...args] : [file, ...args]);
 }
 
-function watch(child: ChildProcess, args: readonly string[]): PosthouseProcess {
+function watch(child: ChildProcess, command: readonly string[]): PosthouseProcess {
   let text = "";
   const listeners = new Set<() => void>();
   const notify = (): void => {
@@ -70,7 +81,7 @@ function watch(child: ChildProcess, args: readonly string[]): PosthouseProcess {
           else
             reject(
               new Error(
-                `posthouse ${args.join(" ")} did not print ${pattern} ${problem ?? "before it ended"}:\n${text}`,
+                `${command.join(" ")} did not print ${pattern} ${problem ?? "before it ended"}:\n${text}`,
               ),
             );
         };

@@ -68,7 +68,8 @@ export function requestLength(text: string): number | undefined {
   if (end === -1) return undefined;
   const head = text.slice(0, end);
   const length = /^content-length: *(\d+)/im.exec(head)?.[1];
-  if (length !== undefined) return text.length >= end + 4 + Number(length) ? end + 4 + Number(length) : undefined;
+  if (length !== undefined)
+    return text.length >= end + 4 + Number(length) ? end + 4 + Number(length) : undefined;
   if (!/^transfer-encoding: *chunked/im.test(head)) return end + 4;
   const last = /(?:^|\r\n)0\r\n(?:[^\r\n]+\r\n)*\r\n/.exec(text.slice(end + 4));
   return last === null ? undefined : end + 4 + last.index + last[0].length;

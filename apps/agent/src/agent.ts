@@ -4,13 +4,15 @@
  * ends the last: sites first, so that running requests finish; the admin address last, so that health answers till then.
  */
 import { formatListen, type Log, type Part, stopParts } from "@posthouse/service";
-import { isLoopback } from "./admin/token.ts";
+import { isLoopback } from "./admin/access.ts";
 import type { AgentConfig } from "./config/schema.ts";
 import { agentErrors } from "./core/errors.ts";
 import { createMetrics } from "./core/metrics.ts";
 import { createGeneration, type Generation, type GenerationContext } from "./generation.ts";
 import { createHttpCounters, type HttpServer } from "./http/node1.ts";
 import { createForwardCounters } from "./proxy/metrics.ts";
+import { registerHitMetrics } from "./redirects/hit-metrics.ts";
+import { createHits, type Hits } from "./redirects/hits.ts";
 import { registerReplicaMetrics } from "./replica/metrics.ts";
 
 export interface Agent extends Part {
@@ -40,9 +42,17 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
 
   const metrics = createMetrics();
   registerReplicaMetrics(metrics, () => current?.replicas.values() ?? []);
+  const hits = new Map<string, Hits>();
+  registerHitMetrics(metrics, hits);
+  const hitsOf = (project: string): Hits => {
+    const known = hits.get(project) ?? createHits(log.child({ project }));
+    hits.set(project, known);
+    return known;
+  };
   const context: GenerationContext = {
     log,
     metrics,
+    hitsOf,
     redirectRequests: metrics.counter(
       "posthouse_redirects_requests_total",
       "Requests by what the rules said.",
@@ -66,6 +76,7 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
     const generation = await createGeneration(next, context, old);
     generation.activate();
     current = generation;
+    for (const project of hits.keys()) if (!generation.replicas.has(project)) hits.delete(project);
     warnAboutAdmin(next, log);
     const leaving = old?.parts.filter((part) => !generation.parts.includes(part)) ?? [];
     retired = Promise.all([

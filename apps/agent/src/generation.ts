@@ -14,29 +14,36 @@ import {
 } from "@posthouse/service";
 import { createAdminHandler } from "./admin/handler.ts";
 import { describeStatus } from "./admin/status.ts";
-import type { AgentConfig, SiteConfig } from "./config/schema.ts";
+import type { AgentConfig, HostConfig, SiteConfig } from "./config/schema.ts";
 import { agentErrors } from "./core/errors.ts";
 import type { Metrics, Tallies } from "./core/metrics.ts";
-import { createClientAddress } from "./http/client-address.ts";
+import { type ClientAddressResolver, createClientAddress } from "./http/client-address.ts";
 import type { ExchangeHandler } from "./http/exchange.ts";
-import { createNode1Server, type HttpCounters, type HttpServer } from "./http/node1.ts";
-import { createPipeline, type HostHandlers } from "./http/pipeline.ts";
+import { createExplainHeader, type ExplainHeader } from "./http/explain-header.ts";
+import { createNode1Server, type HttpCounters, type HttpServer, type ServerRole } from "./http/node1.ts";
+import { createPipeline, type HostHandlers, type ProjectHandler } from "./http/pipeline.ts";
 import { createHostTable, type HostEntry } from "./http/sites.ts";
 import { backendHost } from "./proxy/backend-address.ts";
 import type { Forward } from "./proxy/forward.ts";
 import { createForwarding } from "./proxy/forwarded.ts";
 import { createForwards, forwardKey } from "./proxy/forwards.ts";
-import { createProxyHandler } from "./proxy/handler.ts";
+import { createProxyHandler, type ProxyHandler } from "./proxy/handler.ts";
 import type { ForwardCounters } from "./proxy/metrics.ts";
 import { createRedirectHandler } from "./redirects/handler.ts";
 import { createRedirectsHealth } from "./redirects/health.ts";
-import { createReplica, type Replica, replicaKey } from "./replica/replica.ts";
+import { listHits } from "./redirects/hit-list.ts";
+import type { Hits } from "./redirects/hits.ts";
+import { createFileReplica } from "./replica/file.ts";
+import { createManagerReplica } from "./replica/manager.ts";
+import { type Replica, type ReplicaOptions, replicaKey } from "./replica/replica.ts";
 import { prepareStateDirectory } from "./replica/state-directory.ts";
 
 export interface GenerationContext {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly redirectRequests: Tallies;
+  /** The hit counts of a project: the same in every generation. */
+  readonly hitsOf: (project: string) => Hits;
   readonly httpCounters: (listener: string) => HttpCounters;
   readonly forwardCounters: (site: string) => ForwardCounters;
   readonly startedAt: Date;
@@ -67,7 +74,7 @@ export async function createGeneration(
 ): Promise<Generation> {
   await prepareStateDirectory(config.state);
   const parts: Part[] = [];
-  const handlers = new Map<HttpServer, ExchangeHandler>();
+  const roles = new Map<HttpServer, ServerRole>();
 
   const replicas = new Map<string, Replica>();
   const replicaOptions = Object.entries(config.projects).map(([project, projectConfig]) => ({
@@ -78,11 +85,17 @@ export async function createGeneration(
     log: context.log,
   }));
 
-  const takeServer = (name: string, listen: ListenAddress, handler: ExchangeHandler): HttpServer => {
+  /** A server is known by its address, so that a site and the admin address may change places. */
+  const takeServer = (
+    role: string,
+    { listen, address }: NamedListen,
+    handler: ExchangeHandler,
+  ): HttpServer => {
+    const name = listen.port === 0 ? `${role} ${address}` : `listener ${address}`;
     const same = old?.parts.find((part) => part.name === name) as HttpServer | undefined;
-    const counters = context.httpCounters(name);
-    const server = same ?? createNode1Server({ name, listen, handler, counters, log: context.log });
-    handlers.set(server, handler);
+    const serving = { handler, counters: context.httpCounters(`${role} ${address}`) };
+    const server = same ?? createNode1Server({ name, listen, role: serving, log: context.log });
+    roles.set(server, serving);
     return server;
   };
 
@@ -94,25 +107,32 @@ export async function createGeneration(
   let admin: HttpServer | undefined;
   if (config.admin) {
     const { listen, token } = config.admin;
+    const address = formatListen(listen);
     const loadedAt = new Date();
     const copies = [...replicas.values()];
     const handler = createAdminHandler({
       token,
       jobs: config.sites.length === 0 ? [] : [createRedirectsHealth(copies)],
       metrics: context.metrics,
-      status: () => describeStatus({ config, startedAt: context.startedAt, loadedAt, projects: copies }),
+      status: () => describeStatus({ config, loadedAt, projects: copies, ...context }),
+      hits: (project, options) => {
+        const replica = replicas.get(project);
+        return replica && listHits(replica.ruleSet, context.hitsOf(project), options);
+      },
       stopping: () => context.stopSignal().aborted,
       log: context.log,
     });
-    admin = takeServer(`admin ${formatListen(listen)}`, listen, handler);
+    admin = takeServer("admin", { listen, address }, handler);
     parts.push(admin);
   }
   parts.push(...replicas.values());
-  const names = siteNames(config.sites);
   const forwards = await createForwards(config, context, old?.forwards);
   parts.push(...forwards.values());
-  const sites = config.sites.map((site, index) =>
-    takeServer(names[index] ?? "", site.listen, createSiteHandler(site, replicas, forwards, context)),
+  const explainHeader =
+    config.admin?.token && createExplainHeader({ token: config.admin.token, log: context.log });
+  const surroundings = { config, replicas, forwards, context, explainHeader };
+  const sites = nameSites(config.sites).map(({ site, ...named }) =>
+    takeServer("site", named, createSiteHandler(site, surroundings)),
   );
   parts.push(...sites);
 
@@ -136,67 +156,93 @@ export async function createGeneration(
     sites,
     forwards,
     activate() {
-      for (const [server, handler] of handlers) server.handler = handler;
+      for (const [server, role] of roles) server.role = role;
     },
   };
 }
 
-/** Listeners are known by their address; several with port 0 by their order. */
-function siteNames(sites: readonly SiteConfig[]): string[] {
+function createReplica(options: ReplicaOptions): Replica {
+  return options.config.file === undefined ? createManagerReplica(options) : createFileReplica(options);
+}
+
+interface NamedListen {
+  readonly listen: ListenAddress;
+  readonly address: string;
+}
+
+/** Several sites may have port 0: they are told apart by their order. */
+function nameSites(sites: readonly SiteConfig[]): (NamedListen & { readonly site: SiteConfig })[] {
   const seen = new Map<string, number>();
-  return sites.map(({ listen }) => {
+  return sites.map((site) => {
+    const { listen } = site;
     const address = formatListen(listen);
     const count = (seen.get(address) ?? 0) + 1;
     seen.set(address, count);
-    return count === 1 ? `site ${address}` : `site ${address} #${count}`;
+    return { site, listen, address: count === 1 ? address : `${address} #${count}` };
   });
 }
 
-function createSiteHandler(
-  site: SiteConfig,
-  replicas: ReadonlyMap<string, Replica>,
-  forwards: ReadonlyMap<string, Forward>,
-  { redirectRequests }: GenerationContext,
-): ExchangeHandler {
-  const trusts = (name: SiteConfig["trusted_headers"][number]): boolean => site.trusted_headers.includes(name);
-  const clients = createClientAddress(site.trusted_proxies, {
+interface SiteSurroundings {
+  readonly config: AgentConfig;
+  readonly replicas: ReadonlyMap<string, Replica>;
+  readonly forwards: ReadonlyMap<string, Forward>;
+  readonly context: GenerationContext;
+  readonly explainHeader: ExplainHeader | undefined;
+}
+
+function createSiteHandler(site: SiteConfig, surroundings: SiteSurroundings): ExchangeHandler {
+  const clients = createSiteClients(site);
+  const entries = site.hosts.map((host): HostEntry<HostHandlers> => {
+    const forward = surroundings.forwards.get(forwardKey(host));
+    return {
+      match: host.match,
+      value: {
+        rules: createRules(host, surroundings),
+        proxy: forward && createHostProxy(site, host, forward, clients),
+      },
+    };
+  });
+  const hosts = createHostTable(entries, site);
+  return createPipeline({ hosts, explainHeader: surroundings.explainHeader });
+}
+
+function createSiteClients({ trusted_proxies, trusted_headers }: SiteConfig): ClientAddressResolver {
+  const trusts = (name: SiteConfig["trusted_headers"][number]): boolean => trusted_headers.includes(name);
+  return createClientAddress(trusted_proxies, {
     forwarded: trusts("forwarded"),
     xForwardedFor: trusts("x-forwarded-for"),
     xForwardedHost: trusts("x-forwarded-host"),
     xForwardedProto: trusts("x-forwarded-proto"),
     xForwardedBy: trusts("x-forwarded-by"),
   });
-  const entries = site.hosts.map((host): HostEntry<HostHandlers> => {
-    const { match, project } = host;
-    const source = project === undefined ? undefined : replicas.get(project);
-    const forward = forwards.get(forwardKey(host));
-    return {
-      match,
-      value: {
-        rules:
-          project === undefined || source === undefined
-            ? undefined
-            : createRedirectHandler({
-                project,
-                source,
-                compat: source.config.compat,
-                requests: redirectRequests,
-              }),
-        proxy:
-          forward === undefined
-            ? undefined
-            : createProxyHandler({
-                forward,
-                host: host.preserve_host ? undefined : backendHost(host.forward?.upstreams[0] ?? ""),
-                clients,
-                forwarding: createForwarding(host.forwarded_for_strategy, { by: "" }),
-                name: "posthouse",
-                requestIdHeader: site.request_id,
-              }),
-      },
-    };
+}
+
+function createRules(
+  { project }: HostConfig,
+  { config, replicas, context }: SiteSurroundings,
+): ProjectHandler | undefined {
+  const source = project === undefined ? undefined : replicas.get(project);
+  const settings = project === undefined ? undefined : config.projects[project];
+  if (project === undefined || source === undefined || settings === undefined) return undefined;
+  const { compat, debug } = settings;
+  const [requests, hits] = [context.redirectRequests, context.hitsOf(project)];
+  return createRedirectHandler({ project, source, compat, debug, hits, requests });
+}
+
+function createHostProxy(
+  site: SiteConfig,
+  host: HostConfig,
+  forward: Forward,
+  clients: ClientAddressResolver,
+): ProxyHandler {
+  return createProxyHandler({
+    forward,
+    host: host.preserve_host ? undefined : backendHost(host.forward?.upstreams[0] ?? ""),
+    clients,
+    forwarding: createForwarding(host.forwarded_for_strategy, { by: "" }),
+    name: "posthouse",
+    requestIdHeader: site.request_id,
   });
-  return createPipeline(createHostTable(entries));
 }
 
 /** A changed project that had rules must have rules again before it takes over. */

@@ -10,3 +10,6 @@ export {
 } from "./config/schema.ts";
 export { type WatchOptions, watchConfig } from "./config/watch.ts";
 export { agentErrors } from "./core/errors.ts";
+export { createHostTable, type HostEntry, type HostTable } from "./http/sites.ts";
+export { ruleOptions } from "./replica/replica.ts";
+export { snapshotPath } from "./replica/state-directory.ts";

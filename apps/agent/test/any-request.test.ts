@@ -8,19 +8,28 @@ import { createHttpCounters, createNode1Server } from "../src/http/node1.ts";
 import { createPipeline } from "../src/http/pipeline.ts";
 import { createHostTable } from "../src/http/sites.ts";
 import { createRedirectHandler } from "../src/redirects/handler.ts";
+import { createHits } from "../src/redirects/hits.ts";
 
 const metrics = createMetrics();
 const requests = metrics.counter("requests", "Requests.", ["project", "result"]);
 const ruleSet = compileRules([
   { id: 1, kind: "redirect", type: "REGEX", source: "^/(.*)$", target: "/$1", status: "FOUND" },
 ]);
-const handler = createRedirectHandler({ project: "p", source: { ruleSet }, compat: undefined, requests });
+const log = createLog({ format: "json", level: "silent" });
+const handler = createRedirectHandler({
+  project: "p",
+  source: { ruleSet, status: { version: 1 } },
+  compat: undefined,
+  debug: false,
+  hits: createHits(log),
+  requests,
+});
+const hosts = createHostTable([{ match: ["*.example"], value: { rules: handler, proxy: undefined } }]);
 const server = createNode1Server({
   name: "fuzz",
   listen: { host: "127.0.0.1", port: 0 },
-  handler: createPipeline(createHostTable([{ match: ["*.example"], value: { rules: handler, proxy: undefined } }])),
-  counters: createHttpCounters(metrics)("fuzz"),
-  log: createLog({ format: "json", level: "silent" }),
+  role: { handler: createPipeline({ hosts }), counters: createHttpCounters(metrics)("fuzz") },
+  log,
 });
 beforeAll(() => server.start());
 afterAll(() => server.stop(1000));

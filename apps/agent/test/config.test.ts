@@ -49,12 +49,15 @@ describe("agent configuration", () => {
     expect(JSON.stringify(describeConfig(parse(complete)))).toContain('"token":"[hidden]"');
   });
 
-  it("takes state from the file's folder when relative", async () => {
+  it("takes state and rule files from the file's folder when relative", async () => {
     const directory = await mkdtemp(join(tmpdir(), "posthouse-agent-"));
     try {
       const path = join(directory, "posthouse.yaml");
-      await writeFile(path, "state: ./state\n");
-      expect((await loadAgentConfig(path)).state).toBe(join(directory, "state"));
+      await writeFile(path, "state: ./state\nprojects: { a: { file: ./_redirects }, b: { file: /b.tsv } }\n");
+      const { state, projects } = await loadAgentConfig(path);
+      expect(state).toBe(join(directory, "state"));
+      expect(projects.a?.file).toBe(join(directory, "_redirects"));
+      expect(projects.b?.file).toBe("/b.tsv");
     } finally {
       await rm(directory, { recursive: true });
     }
@@ -83,6 +86,24 @@ describe("agent configuration", () => {
     expect(problems(withHosts(`{ match: ["${pattern}"], project: shop }`)).join()).toContain(message);
   });
 
+  it("takes any text for a host where a site chooses as Flecto does, but none twice", () => {
+    const flecto = (hosts: string): string[] =>
+      problems(`${withHosts(hosts).slice(0, -3)}, compat: flecto }]\n`);
+    expect(flecto('{ match: ["[", "A", a, "*.a:80"], project: shop }, { project: shop }')).toEqual([]);
+    expect(flecto("{ match: [a, a], project: shop }")).toEqual([
+      "sites[0].hosts[0].match[1]: a stands here twice",
+    ]);
+    expect(flecto("{ project: shop }, { project: shop }")).toEqual([
+      "sites[0].hosts[1]: all other hosts stand here twice",
+    ]);
+  });
+
+  it("refuses a star beside an entry for all other hosts", () => {
+    expect(problems(withHosts('{ project: shop }, { match: ["*"], project: shop }'))).toEqual([
+      "sites[0].hosts[1].match[0]: * stands here twice",
+    ]);
+  });
+
   it("refuses two listeners on one address, but not on port 0", () => {
     const sites = (port: number): string =>
       `state: s\nadmin: { listen: "127.0.0.1:${port}" }\nprojects: { shop: { manager: ${manager} } }\n` +
@@ -102,6 +123,7 @@ describe("agent configuration", () => {
     ["namespace", "a b", "letters, digits"],
     ["token", '""', "is empty"],
     ["check_every", "10ms", "shorter than 1s"],
+    ["authorization_header", "X Y", "expected the name of a header"],
   ])("refuses manager.%s: %s", (key, value, message) => {
     const fields: Record<string, string> = {
       url: "http://x",
@@ -116,6 +138,32 @@ describe("agent configuration", () => {
     ]);
     expect(problems(`state: s\nprojects:\n  a:\n    manager:\n${text.join("")}`)[0]).toContain(message);
   });
+
+  const project = (fields: string): string => `state: s\nprojects: { a: { ${fields} } }\n`;
+
+  it.each([
+    ["compat: flecto", "projects.a: names neither `manager` nor `file`"],
+    [`file: r.tsv, manager: ${manager}`, "projects.a.file: a project has `manager` or `file`, not both"],
+    ["file: r.tsv, debug: true", "projects.a.debug: these are Flecto's headers: it needs `compat: flecto`"],
+    [
+      "file: rules.txt",
+      "projects.a.file: the name must end with .yaml, .yml, .json, .tsv or .csv, or be _redirects",
+    ],
+    ["file: r.tsv, limits: { regex_time: 0s }", "projects.a.limits.regex_time: shorter than 1ms"],
+  ])("refuses a project with %s", (fields, message) => {
+    expect(problems(project(fields))).toEqual([message]);
+  });
+
+  it.each(["rules.yaml", "a/rules.yml", "RULES.JSON", "r.tsv", "r.csv", "/etc/_redirects"])(
+    "takes rules from %s",
+    (file) => {
+      expect(parse(project(`file: ${file}`)).projects.a).toEqual({
+        file,
+        debug: false,
+        limits: { regex_time: 20, regex_uri: 2048, pattern_size: 250, compiled_patterns: 20_000 },
+      });
+    },
+  );
 
   it("has a JSON Schema for editors", () => {
     const schema = configJsonSchema(agentConfigSchema, "Posthouse agent") as { required: string[] };

@@ -34,6 +34,8 @@ export interface ConfigChange {
   readonly hosts?: readonly { match: string[]; project: string }[];
   readonly listen?: string;
   readonly extraSite?: string;
+  /** More keys of the project: compat, debug, limits. */
+  readonly project?: Readonly<Record<string, unknown>>;
 }
 
 export const portOf = (address: string | undefined): number => Number(address?.split(":").at(-1));
@@ -59,7 +61,7 @@ export function makeConfig(managerUrl: string, directory: string, change: Config
     name: "test.agent",
     state: change.state ?? join(directory, "state"),
     admin: { listen: change.adminListen ?? "127.0.0.1:0", token: change.adminToken ?? "" },
-    projects: { shop: { manager } },
+    projects: { shop: { manager, ...change.project } },
     sites,
   };
   return parseConfig(JSON.stringify(config), "posthouse.yaml", agentConfigSchema, {});

@@ -15,17 +15,19 @@ const create = (port = 0): HttpServer =>
   createNode1Server({
     name: "test",
     listen: { host: "127.0.0.1", port },
-    handler: {
-      handle(exchange) {
-        if (exchange.target === "/throws") throw new Error("planted");
-        answerText(
-          exchange,
-          200,
-          JSON.stringify([exchange.authority, exchange.target, headerValue(exchange, "x-a")]),
-        );
+    role: {
+      handler: {
+        handle(exchange) {
+          if (exchange.target === "/throws") throw new Error("planted");
+          answerText(
+            exchange,
+            200,
+            JSON.stringify([exchange.authority, exchange.target, headerValue(exchange, "x-a")]),
+          );
+        },
       },
+      counters,
     },
-    counters,
     log,
   });
 

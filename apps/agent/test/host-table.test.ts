@@ -26,6 +26,14 @@ describe("sites by host", () => {
     ["", "rest"],
   ])("%s -> %s", (host, value) => expect(table.find(host)).toBe(value));
 
+  it("takes an entry without hosts for all others", () => {
+    const others = createHostTable([
+      { match: [], value: "rest" },
+      { match: ["a.example"], value: "a" },
+    ]);
+    expect([others.find("a.example"), others.find("b.example")]).toEqual(["a", "rest"]);
+  });
+
   it("finds nothing without a default", () => {
     const strict = createHostTable([{ match: ["a.example"], value: 1 }]);
     expect([strict.find("b.example"), strict.find("b.example"), strict.find("a.example")]).toEqual([
@@ -39,6 +47,33 @@ describe("sites by host", () => {
     for (let i = 0; i < 3000; i++) expect(table.find(`h${i}.shop.example.com`)).toBe("narrow");
     expect(table.find("h2999.shop.example.com")).toBe("narrow");
   });
+});
+
+describe("sites by host, as Flecto chooses", () => {
+  const flecto = createHostTable(
+    [
+      { match: ["a.example", "A.example", "*.b.example", "*", "[", "c.example:80"], value: "first" },
+      { match: [], value: "others" },
+      { match: ["a.example", ""], value: "later" },
+    ],
+    { compat: "flecto" },
+  );
+  it.each([
+    ["a.example", "later"],
+    ["a.example:8443", "later"],
+    ["a.example:x:y", "later"],
+    ["A.example", "first"],
+    ["a.EXAMPLE", "others"],
+    ["a.example.", "others"],
+    ["x.b.example", "others"],
+    ["*.b.example", "first"],
+    ["*", "first"],
+    ["c.example:80", "others"],
+    ["c.example", "others"],
+    ["[::1]:80", "first"],
+    ["[2001::1]", "others"],
+    ["", "later"],
+  ])("%j -> %s", (host, value) => expect(flecto.find(host)).toBe(value));
 });
 
 describe("host syntax", () => {

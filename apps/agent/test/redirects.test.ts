@@ -1,5 +1,5 @@
 import type { Page } from "@posthouse/protocol";
-import { sendRaw } from "@posthouse/testkit/raw-http";
+import { exchangeBytes, sendRaw } from "@posthouse/testkit/raw-http";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { basic, type Harness, startHarness } from "./harness.ts";
 
@@ -89,6 +89,36 @@ describe("pages over a socket", () => {
     const head = await send("HEAD /robots.txt");
     expect([head.status, head.header("content-length"), head.body]).toEqual([200, bytes, ""]);
     expect((await send("POST /robots.txt")).body).toBe(page.body);
+  });
+});
+
+describe("a page that the client has", () => {
+  const ask = (line: string, known: string) =>
+    sendRaw(harness.sitePort, [`${line} HTTP/1.1`, "Host: a.example", `If-None-Match: ${known}`]);
+
+  it("is answered with 304, without body, type and length", async () => {
+    const tag = (await send("GET /robots.txt")).header("etag") ?? "";
+    expect(tag).toMatch(/^"[0-9a-f]{32}"$/);
+    expect((await send("HEAD /robots.txt")).header("etag")).toBe(tag);
+    for (const line of ["GET /robots.txt", "HEAD /robots.txt"]) {
+      const answer = await ask(line, `"old", ${tag}`);
+      expect([answer.status, answer.header("etag"), answer.body]).toEqual([304, tag, ""]);
+      expect([answer.header("content-length"), answer.header("content-type")]).toEqual([
+        undefined,
+        undefined,
+      ]);
+    }
+    expect((await ask("GET /robots.txt", '"old"')).status).toBe(200);
+    expect((await ask("POST /robots.txt", tag)).status).toBe(200);
+    expect((await ask("GET /old", tag)).status).toBe(301);
+  });
+
+  it("gets the next request on the same connection right", async () => {
+    const tag = (await send("GET /robots.txt")).header("etag");
+    const first = `GET /robots.txt HTTP/1.1\r\nHost: a.example\r\nIf-None-Match: ${tag}\r\n\r\n`;
+    const second = "GET /old HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
+    const text = await exchangeBytes(harness.sitePort, first + second);
+    expect(text.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 304", "HTTP/1.1 301"]);
   });
 });
 

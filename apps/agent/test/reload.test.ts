@@ -5,6 +5,14 @@ import { describe, expect, it } from "vitest";
 import { startFakeManager } from "./fake-manager.ts";
 import { basic, portOf, startHarness } from "./harness.ts";
 
+async function freePorts(): Promise<[number, number]> {
+  const [one, two] = [createServer(), createServer()];
+  const here = { host: "127.0.0.1", port: 0 };
+  const [first, second] = [(await listenOn(one, here)).port, (await listenOn(two, here)).port];
+  await Promise.all([closeServer(one, 0), closeServer(two, 0)]);
+  return [first, second];
+}
+
 /** Asks over connections that are kept; resolves with status, Location and the connection's own port. */
 function asker(port: number) {
   const agent = new HttpAgent({ keepAlive: true, maxSockets: 1 });
@@ -107,6 +115,29 @@ describe("reload", () => {
     expect(harness.agent.addresses.sites).toHaveLength(1);
     await expect(client.ask("/old")).rejects.toThrow();
     client.close();
+  });
+
+  it("lets the admin address and a site change places", async () => {
+    await using harness = await startHarness();
+    const [one, two] = await freePorts();
+    await harness.agent.reload(
+      harness.config({ adminListen: `127.0.0.1:${one}`, listen: `127.0.0.1:${two}` }),
+    );
+    const [admin, site] = [asker(one), asker(two)];
+    expect((await admin.ask("/health/live")).status).toBe(200);
+    const before = await site.ask("/old");
+    expect(before.status).toBe(302);
+    await harness.agent.reload(
+      harness.config({ adminListen: `127.0.0.1:${two}`, listen: `127.0.0.1:${one}` }),
+    );
+    const after = await site.ask("/health/live");
+    expect([after.status, after.from]).toEqual([200, before.from]);
+    expect((await admin.ask("/old")).status).toBe(302);
+    const text = await (await fetch(`http://127.0.0.1:${two}/metrics`)).text();
+    const counted = (listener: string): number =>
+      Number(new RegExp(`requests_total\\{listener="${listener}"\\} (\\d+)`).exec(text)?.[1]);
+    expect([counted(`site 127.0.0.1:${one}`), counted(`site 127.0.0.1:${two}`)]).toEqual([1, 1]);
+    for (const client of [admin, site]) client.close();
   });
 
   it("is refused when the agent does not run", async () => {

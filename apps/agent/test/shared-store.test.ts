@@ -34,6 +34,21 @@ describe("one snapshot file, two replicas", () => {
   });
 });
 
+it("reads what is being written once it is written", async () => {
+  const directory = await mkdtemp(join(tmpdir(), "posthouse-store-"));
+  const path = join(directory, "project");
+  async function* lines(): AsyncGenerator<string> {
+    await sleep(50);
+    yield "late\n";
+  }
+  const writing = sharedFileStore(path).write(lines());
+  const text: Uint8Array[] = [];
+  for await (const chunk of (await sharedFileStore(path).read()) ?? []) text.push(chunk);
+  expect(Buffer.concat(text).toString()).toBe("late\n");
+  await writing;
+  await rm(directory, { recursive: true });
+});
+
 describe("the path of a snapshot", () => {
   it.each([
     ["https://manager.example.com", "manager.example.com"],

@@ -7,16 +7,27 @@ import type { ManagerConfig } from "./config.ts";
 import { type Database, openDatabase } from "./database/database.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { createAgentStore } from "./store/agent.ts";
+import { createAgentWriter } from "./store/agent-writer.ts";
 import { createChangeStore } from "./store/change.ts";
 import { createDraftStore } from "./store/draft.ts";
+import { createFleetFigures } from "./store/fleet-figures.ts";
 import { createImporter } from "./store/import.ts";
 import { createItemStore } from "./store/item.ts";
+import { createItemSearch } from "./store/item-search.ts";
+import { createJournal } from "./store/journal.ts";
+import { createJournalPurge } from "./store/journal-purge.ts";
 import { createProjectStore } from "./store/project.ts";
+import { createProjectSweeper } from "./store/project-sweeper.ts";
 import { createPublisher } from "./store/publish.ts";
+import { findPublishWarnings } from "./store/publish-warnings.ts";
+import { createRefusedLogins } from "./store/refused-logins.ts";
+import { createRoleStore } from "./store/role.ts";
+import { createSessionStore } from "./store/session.ts";
 import { createSnapshotStore } from "./store/snapshot.ts";
 import type { Stores } from "./store/stores.ts";
 import { createTokenStore, type TokenGrants } from "./store/token.ts";
 import { createUserStore, type FirstLogin } from "./store/user.ts";
+import { createVersionStore } from "./store/version.ts";
 
 export interface Manager extends Part {
   /** Where it listens, known once started: `http://127.0.0.1:8080`. */
@@ -33,9 +44,10 @@ export interface ManagerOptions {
 
 interface Running {
   readonly database: Database;
-  readonly stores: Stores;
+  readonly stores: OpenStores;
   readonly events: EventHub;
   readonly app: FastifyInstance;
+  readonly purge: Part;
   readonly url: string;
 }
 
@@ -49,29 +61,40 @@ export function createManager(config: ManagerConfig, { log }: ManagerOptions): M
   async function open(): Promise<Running> {
     const database = await openDatabase(config.database.path);
     const events = createEventHub(config.limits.event_streams);
-    const metrics = createMetrics(() => events.streams);
+    const metrics = createMetrics({
+      openStreams: () => events.streams,
+      waitingWrites: database.waitingWrites,
+      projects: createFleetFigures(database, config.agents.offline_after),
+    });
     const undo: (() => Promise<unknown>)[] = [() => database.close(), async () => events.close()];
     try {
-      const stores = await createStores(database, config, events, metrics);
-      undo.push(() => stores.snapshots.close());
+      const stores = await openStores({ database, config, events, metrics, log });
+      undo.push(() => stores.close());
       firstLogin = await stores.users.createFirst();
-      const app = await createServer({ stores, events, metrics, log, isReady: () => isReady(database) });
+      const app = await createServer({
+        ...{ stores, events, metrics, log, isReady: () => isReady(database) },
+        authorizationHeader: config.authorization_header,
+      });
       undo.push(() => app.close());
       const address = await listenOn(app.server, config.listen);
       const url = `http://${formatListen(address)}`;
       log.info({ url, database: database.path }, "the Manager listens");
-      return { database, stores, events, app, url };
+      const { journal } = stores;
+      const purge = createJournalPurge({ journal, intervalMs: config.journal.purge_interval, log });
+      await purge.start();
+      return { database, stores, events, app, purge, url };
     } catch (error) {
       for (const step of undo.reverse()) await step();
       throw error;
     }
   }
 
-  async function close({ database, stores, events, app }: Running, deadlineMs: number): Promise<void> {
+  async function close({ database, stores, events, app, purge }: Running, deadlineMs: number): Promise<void> {
+    await purge.stop(deadlineMs);
     events.close();
     await closeServer(app.server, deadlineMs);
     await app.close();
-    await stores.snapshots.close();
+    await stores.close();
     await database.close();
     log.info({}, "the Manager has stopped");
   }
@@ -110,26 +133,58 @@ export function createManager(config: ManagerConfig, { log }: ManagerOptions): M
   };
 }
 
-async function createStores(
-  database: Database,
-  config: ManagerConfig,
-  events: EventHub,
-  metrics: Metrics,
-): Promise<Stores> {
+type OpenStores = Stores & { close(): Promise<void> };
+
+interface StoresOptions extends ManagerOptions {
+  readonly database: Database;
+  readonly config: ManagerConfig;
+  readonly events: EventHub;
+  readonly metrics: Metrics;
+}
+
+async function openStores({ database, config, events, metrics, log }: StoresOptions): Promise<OpenStores> {
+  const snapshots = await createSnapshotStore(database);
+  const sweeper = createProjectSweeper(database, { snapshots, log });
+  await sweeper.start();
+  const refused = createRefusedLogins(database, log);
+  const importer = createImporter(database, (seconds) => metrics.imported(seconds));
+  const writer = createAgentWriter(database, {
+    onBatch: (hits) => metrics.hitsWritten(hits),
+    onHitDropped: () => metrics.hitDropped(),
+    onFailure: (error) => log.error({ error }, "what agents said could not be written; it is tried again"),
+  });
+  const agents = createAgentStore(database, { writer, offlineAfterMs: config.agents.offline_after });
+  const onPeopleChanged = (): void => events.closeUsers();
   return {
-    projects: createProjectStore(database),
+    projects: createProjectStore(database, (ids) => {
+      events.closeProjects(ids);
+      sweeper.wake();
+    }),
     items: createItemStore(database),
+    search: createItemSearch(database),
     drafts: createDraftStore(database, config.limits),
-    importer: createImporter(database),
+    importer,
     publisher: createPublisher(database, ({ id }, { version, hash }, seconds) => {
       metrics.published(seconds);
       events.publish(id, { version, hash });
     }),
+    publishWarnings: (projectId, version) => findPublishWarnings(database, projectId, version),
+    versions: createVersionStore(database),
     changes: createChangeStore(database),
-    snapshots: await createSnapshotStore(database),
+    snapshots,
     tokens: createTokenStore(database, (id) => events.closeToken(id)),
-    users: createUserStore(database),
-    agents: createAgentStore(database),
+    sessions: createSessionStore(database, refused),
+    users: createUserStore(database, onPeopleChanged),
+    roles: createRoleStore(database, onPeopleChanged),
+    agents,
+    journal: createJournal(database, config.journal),
+    async close() {
+      await sweeper.stop(0);
+      await importer.close();
+      await agents.close();
+      await refused.close();
+      await snapshots.close();
+    },
   };
 }
 

@@ -31,6 +31,9 @@ describe("Flecto's agent API", () => {
       "application/json",
       "1",
     ]);
+    const snapshot = await harness.agent("GET", "/snapshot");
+    expect(headers.get("etag")).toMatch(/^"[0-9a-f]{64}"$/);
+    expect(headers.get("etag")).toBe(snapshot.headers.get("etag"));
   });
 
   it("lists redirects by offset and by cursor", async () => {
@@ -113,6 +116,33 @@ describe("Flecto's agent API", () => {
     const answer = await harness.agent("POST", "/agents", { json });
     expect(answer.status).toBe(400);
     expect(answer.json.message).toContain(message);
+  });
+
+  it("reads reports as Go's decoder does", async () => {
+    const headers = { "content-type": "application/json; charset=UTF-8" };
+    const post = (body: string) => harness.agent("POST", "/agents", { body, headers });
+    const odd =
+      '{"NAME":"odd","status":"success","Type":"traefik","version":7,"load_duration":"1h2m3.5s","x":{"version":1.5}}';
+    expect((await post(odd)).status).toBe(200);
+    const { items } = (await harness.project("GET", "/agents?search=odd")).json;
+    expect(items).toMatchObject([
+      { name: "odd", type: "traefik", version: 7, loadDuration: 3_723_500_000_000 },
+    ]);
+    for (const nothing of ["", "null", "{}"])
+      expect((await post(nothing)).json.message).toBe(
+        "invalid agent name: only alphanumeric characters, underscores and hyphens are allowed",
+      );
+    expect((await post("[]")).status).toBe(400);
+    expect((await post(odd.replace('"version":7', '"version":-1'))).status).toBe(200);
+  });
+
+  it("refuses a hit of nobody, and limits beyond 64 bits only", async () => {
+    expect((await harness.agent("PATCH", "/agents//hit")).status).toBe(400);
+    const large = "/redirects?limit=9223372036854775807";
+    expect((await harness.agent("GET", large)).json.Items).toHaveLength(5);
+    const { status, text } = await harness.agent("GET", large.replace("7&", "8&").replace(/7$/, "8"));
+    expect(status).toBe(400);
+    expect(text).toContain("value out of range");
   });
 
   it("refuses a report of another type, and 1.0 as a version", async () => {

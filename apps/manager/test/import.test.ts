@@ -85,12 +85,16 @@ describe("importing redirects", () => {
     expect((await harness.project("GET", "")).json.redirects).toBe(3);
   });
 
-  it("refuses a source that a pending change gives up", async () => {
+  it("takes a source that a pending change gives up", async () => {
     await harness.project("PUT", "/redirects/1", redirect("/moved"));
     const { json } = await send(["BASIC\t/one\t/x\tFOUND", "BASIC\t/moved\t/y\tFOUND"]);
-    expect(json).toMatchObject({ importedCount: 1, errorCount: 1 });
-    expect(json.errors[0]).toMatchObject({ source: "/one", reason: "SOURCE_ALREADY_EXISTS" });
+    expect(json).toMatchObject({ success: true, importedCount: 2 });
+    expect((await harness.project("GET", "/drafts")).json.items).toMatchObject([
+      { id: 1, change: "UPDATE", redirect: { source: "/moved", target: "/y" } },
+      { id: 4, change: "CREATE", redirect: { source: "/one", target: "/x" } },
+    ]);
     await harness.project("POST", "/publish");
+    expect((await harness.project("GET", "")).json.redirects).toBe(4);
   });
 
   it("takes many rows, compressed, and the hashes hold", async () => {
@@ -101,7 +105,7 @@ describe("importing redirects", () => {
     expect(json).toMatchObject({ success: true, totalLines: 12_345, importedCount: 12_345 });
     const { json: published } = await harness.project("POST", "/publish");
     const { header: read, lines } = readLines((await harness.agent("GET", "/snapshot")).text);
-    expect(read).toMatchObject({ items: 12_348, hash: published.hash });
+    expect(read).toMatchObject({ items: 12_349, hash: published.hash });
     expect(hashOfLines(lines)).toBe(published.hash);
     const gone = await harness.agent("GET", "/changes?from=0");
     expect(gone.status).toBe(404);
@@ -115,6 +119,102 @@ describe("importing redirects", () => {
     expect(json.errorCount).toBe(1_500);
     expect(json.errors).toHaveLength(1_000);
   });
+
+  it("orders errors as Flecto does: unreadable rows, then by 5,000 rows the invalid and the existing ones", async () => {
+    const rows = [
+      "REGEX\t(a\t/y\t302",
+      "BASIC\t/three\t/changed\t302",
+      ...Array.from({ length: 5_000 }, (_, index) => `BASIC\t/order/${index}\t/t\t301`),
+      "REGEX\t(b\t/y\t302",
+      "BASIC\t/two\t/changed\t302",
+      "BASIC\t/three\t/again\t302",
+      "ODD\t/z\t/y\t302",
+    ];
+    const { json } = await send(rows, "?overwrite=false");
+    expect(json).toMatchObject({ totalLines: rows.length, importedCount: 5_000, errorCount: 6 });
+    expect(json.errors.map(({ line, reason }: { line: number; reason: string }) => [line, reason])).toEqual([
+      [5_006, "DUPLICATE_SOURCE_IN_FILE"],
+      [5_007, "INVALID_TYPE"],
+      [2, "INVALID_REDIRECT"],
+      [3, "SOURCE_ALREADY_EXISTS"],
+      [5_004, "INVALID_REDIRECT"],
+      [5_005, "SOURCE_ALREADY_EXISTS"],
+    ]);
+  });
+
+  it.each([
+    ["commas", "type,source,target,status\n", ","],
+    ["semicolons behind a byte order mark", "\uFEFFType;Source;Target;Status\r\n", ";"],
+    ["tabs behind a byte order mark", "\uFEFFtype\tsource\ttarget\tstatus\n", "\t"],
+  ])("takes %s", async (name, head, separator) => {
+    const cells = ["BASIC", `"/say""${name.length}"`, "/t", "301"];
+    const body = head + cells.join(separator);
+    const headers = { "content-type": "application/vnd.ms-excel" };
+    const { json } = await harness.request("POST", path, { body, headers });
+    expect(json).toMatchObject({ success: true, importedCount: 1 });
+  });
+
+  it("warns of targets that a request may choose, and of what Flecto's agents would miss", async () => {
+    const { json } = await send([
+      "REGEX\t^/(.*)/$\t/$1\t301",
+      "REGEX\t^/(page|post)/(.*)$\t/x\t301",
+      "BASIC\t/fine\t/t\t301",
+    ]);
+    expect(json).toMatchObject({ success: true, importedCount: 3, warningCount: 2 });
+    expect(json.warnings).toMatchObject([
+      { line: 2, source: "^/(.*)/$", code: "TARGET_MAY_LEAVE_SITE" },
+      { line: 3, code: "PATTERN_MISSED_BY_FLECTO" },
+    ]);
+    expect(json.warnings[0].message).toContain("evil.example");
+    const many = await send(Array.from({ length: 150 }, (_, index) => `REGEX\t^/w${index}/(.*)/$\t$1\t301`));
+    expect([many.json.warningCount, many.json.warnings.length]).toEqual([150, 100]);
+  });
+
+  it("refuses rows that are not UTF-8, and takes the others", async () => {
+    const body = Buffer.concat([
+      Buffer.from(`${header}BASIC\t/latin\t/caf`),
+      Buffer.from([0xe9]),
+      Buffer.from("\t301\nBASIC\t/utf8\t/café\t301\n"),
+    ]);
+    const { json } = await harness.request("POST", path, { body, headers: type });
+    expect(json).toMatchObject({ importedCount: 1, errorCount: 1 });
+    expect(json.errors[0]).toMatchObject({ line: 2, reason: "INVALID_REDIRECT" });
+  });
+
+  it("is in the journal, with its first errors", async () => {
+    await send(["ODD\t/x\t/y\t301", "BASIC\t/journal\t/t\t301"], "?filename=list.tsv");
+    const { items } = (await harness.project("GET", "/journal?action=IMPORT&limit=1")).json;
+    expect(items[0]).toMatchObject({ resource: "REDIRECT", actor: "test", authType: "token" });
+    expect(items[0].data).toEqual({
+      ...{ filename: "list.tsv", overwrite: true, totalLines: 2, imported: 1, skipped: 0, errorCount: 1 },
+      errorSample: [{ line: 2, source: "/x", reason: "INVALID_TYPE" }],
+    });
+  });
+
+  it("bounds what a compressed body may become", async () => {
+    const body = gzipSync(Buffer.alloc(201 * 1024 * 1024, "x"), { level: 1 });
+    const headers = { ...type, "content-encoding": "gzip" };
+    const { status, json } = await harness.request("POST", path, { body, headers });
+    expect([status, json.code]).toEqual([413, "BODY_TOO_LARGE"]);
+  });
+
+  it("keeps no poll waiting", async () => {
+    const rows = Array.from({ length: 60_000 }, (_, index) => `REGEX\t^/slow/${index}/(.*)$\t/t/$1\t301`);
+    let slowest = 0;
+    let running = true;
+    const polling = (async () => {
+      while (running) {
+        const begun = performance.now();
+        expect((await harness.agent("GET", "/version")).status).toBe(200);
+        slowest = Math.max(slowest, performance.now() - begun);
+      }
+    })();
+    const { json } = await send(rows);
+    running = false;
+    await polling;
+    expect(json.importedCount).toBe(60_000);
+    expect(slowest).toBeLessThan(500); // five times what is promised
+  }, 60_000);
 
   it("refuses what is no such file", async () => {
     const wrong = await harness.request("POST", path, { body: "a,b\n", headers: type });

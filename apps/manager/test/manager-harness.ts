@@ -47,17 +47,18 @@ export const everything: Grants = {
   admin: [{ section: "*", action: "*" }],
 };
 
-export function configFor(databasePath: string, limits: object = {}): ManagerConfig {
-  return managerConfigSchema.parse({ listen: "127.0.0.1:0", database: { path: databasePath }, limits });
+export function configFor(databasePath: string, limits: object = {}, more: object = {}): ManagerConfig {
+  const database = { path: databasePath };
+  return managerConfigSchema.parse({ listen: "127.0.0.1:0", database, limits, ...more });
 }
 
 export const silentLog: Log = createLog({ format: "json", level: "silent" });
 
 /** Starts a Manager with the empty project `ns/prj`. */
-export async function startHarness(limits: object = {}): Promise<Harness> {
+export async function startHarness(limits: object = {}, more: object = {}): Promise<Harness> {
   const directory = await mkdtemp(join(tmpdir(), "manager-"));
   const databasePath = join(directory, "posthouse.db");
-  let manager = createManager(configFor(databasePath, limits), { log: silentLog });
+  let manager = createManager(configFor(databasePath, limits, more), { log: silentLog });
   await manager.start();
   const admin = await manager.issueToken("test", everything);
 
@@ -77,8 +78,14 @@ export async function startHarness(limits: object = {}): Promise<Harness> {
     return { status: response.status, headers: response.headers, text, json: parse(text) };
   }
 
-  await request("POST", "/api/v1/namespaces", { json: { code: "ns", name: "Namespace" } });
-  await request("POST", "/api/v1/namespaces/ns/projects", { json: { code: "prj", name: "Project" } });
+  const header = (more as { authorization_header?: string }).authorization_header;
+  const make = (path: string, json: object): Promise<Answer> =>
+    request("POST", path, {
+      json,
+      ...(header === undefined ? {} : { token: null, headers: { [header]: `Bearer ${admin}` } }),
+    });
+  await make("/api/v1/namespaces", { code: "ns", name: "Namespace" });
+  await make("/api/v1/namespaces/ns/projects", { code: "prj", name: "Project" });
   return {
     directory,
     databasePath,
@@ -92,7 +99,7 @@ export async function startHarness(limits: object = {}): Promise<Harness> {
     agent: (method, path, options) => request(method, `/api/namespace/ns/project/prj${path}`, options),
     async restart() {
       await manager.stop(5_000);
-      manager = createManager(configFor(databasePath, limits), { log: silentLog });
+      manager = createManager(configFor(databasePath, limits, more), { log: silentLog });
       await manager.start();
     },
     async close() {

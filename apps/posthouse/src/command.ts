@@ -16,6 +16,8 @@ export interface Arguments {
   /** As `text`, but USAGE when it is missing. */
   required(name: string): string;
   flag(name: string): boolean;
+  /** One of these values, or undefined. */
+  choice<const Value extends string>(name: string, values: readonly Value[]): Value | undefined;
   /** A port: 0 to 65535. */
   port(name: string): number;
 }
@@ -24,6 +26,8 @@ export interface Arguments {
 export interface Command {
   readonly name: string;
   readonly summary: string;
+  /** Paragraphs of its own help page: what it reads, what it writes, how it ends. */
+  readonly details?: readonly string[];
   readonly positionals: readonly { readonly name: string; readonly help: string }[];
   readonly options: Readonly<Record<string, CommandOption>>;
   readonly examples: readonly string[];
@@ -31,7 +35,7 @@ export interface Command {
 }
 
 /** Parses what follows the subcommand's name; throws USAGE for anything unknown, missing or too much. */
-export function parseArguments(command: Command, args: readonly string[]): Arguments {
+export async function parseArguments(command: Command, args: readonly string[]): Promise<Arguments> {
   const options: ParseArgsOptionsConfig = {};
   for (const [name, option] of Object.entries(command.options)) {
     options[name] = {
@@ -39,7 +43,7 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
       ...(option.short === undefined ? {} : { short: option.short }),
     };
   }
-  const { values, positionals } = parse(command, [...args], options);
+  const { values, positionals } = await parse(command, [...args], options);
   if (positionals.length !== command.positionals.length) {
     const expected = command.positionals.map(({ name }) => name).join(" ") || "no arguments";
     throw usage(
@@ -61,6 +65,13 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
     text,
     required,
     flag: (name) => values[name] === true,
+    choice(name, allowed) {
+      const value = text(name);
+      const found = allowed.find((one) => one === value);
+      if (value !== undefined && found === undefined)
+        throw usage(command, `--${name} ${value}: expected ${allowed.join(" or ")}`);
+      return found;
+    },
     port(name) {
       const value = required(name);
       const port = Number(value);
@@ -71,16 +82,21 @@ export function parseArguments(command: Command, args: readonly string[]): Argum
   };
 }
 
-function parse(
+async function parse(
   command: Command,
   args: string[],
   options: ParseArgsOptionsConfig,
-): { values: Record<string, unknown>; positionals: string[] } {
+): Promise<{ values: Record<string, unknown>; positionals: string[] }> {
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
     const message = error instanceof Error ? (error.message.split(". ")[0] ?? error.message) : String(error);
-    throw usage(command, message.charAt(0).toLowerCase() + message.slice(1));
+    const [, option] = /^Unknown option '(--[^']+)'/.exec(message) ?? [];
+    const known = Object.keys(options).map((name) => `--${name}`);
+    // Loaded only now: a command that is typed right starts without it.
+    const { suggestionText } = await import("@posthouse/service");
+    const suggestion = option === undefined ? "" : suggestionText(option, known);
+    throw usage(command, message.charAt(0).toLowerCase() + message.slice(1) + suggestion);
   }
 }
 

@@ -28,7 +28,8 @@ export function commandHelp(command: Command): string {
   ];
   const options = rows.length === 0 ? "" : `\n${table(rows)}\n`;
   const examples = command.examples.map((example) => `  ${example}`).join("\n");
-  return `posthouse ${synopsis(command)}\n\n${command.summary}\n${options}\nExamples\n${examples}\n`;
+  const details = (command.details ?? []).map((paragraph) => `\n${wrap(paragraph)}\n`).join("");
+  return `posthouse ${synopsis(command)}\n\n${wrap(command.summary)}\n${options}${details}\nExamples\n${examples}\n`;
 }
 
 function synopsis(command: Command): string {
@@ -46,4 +47,16 @@ function synopsis(command: Command): string {
 function table(rows: readonly [string, string][]): string {
   const width = Math.max(...rows.map(([left]) => left.length));
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
+}
+
+const pageWidth = 100;
+
+function wrap(text: string): string {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1) ?? "";
+    if (last !== "" && last.length + 1 + word.length > pageWidth) lines.push(word);
+    else lines[lines.length - 1] = last === "" ? word : `${last} ${word}`;
+  }
+  return lines.join("\n");
 }

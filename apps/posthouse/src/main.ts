@@ -10,7 +10,7 @@ import { commandHelp, overview } from "./help.ts";
 import { version } from "./version.ts";
 
 async function main(args: readonly string[]): Promise<number> {
-  const [name, ...rest] = args;
+  const [name, ...rest] = joinWords(args);
   if (name === undefined || name === "help" || name === "--help" || name === "-h") {
     const topic = name === "help" ? commands.find((command) => command.name === rest[0]) : undefined;
     process.stdout.write(topic === undefined ? overview(commands) : commandHelp(topic));
@@ -22,16 +22,23 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const command = commands.find((candidate) => candidate.name === name);
   if (command === undefined) {
-    throw commandErrors.create("COMMAND_UNKNOWN", {
-      name,
-      known: commands.map((known) => known.name).join(", "),
-    });
+    const known = commands.map((one) => one.name);
+    const { suggestionText } = await import("@posthouse/service");
+    const suggestion = suggestionText(name, known);
+    throw commandErrors.create("COMMAND_UNKNOWN", { name, suggestion, known: known.join(", ") });
   }
   if (rest.includes("--help") || rest.includes("-h")) {
     process.stdout.write(commandHelp(command));
     return 0;
   }
-  return command.run(parseArguments(command, rest));
+  return command.run(await parseArguments(command, rest));
+}
+
+/** The names of some commands are two words. */
+function joinWords([first, second, ...rest]: readonly string[]): string[] {
+  const joined = `${first} ${second}`;
+  if (commands.some((command) => command.name === joined)) return [joined, ...rest];
+  return [first, second, ...rest].filter((word) => word !== undefined);
 }
 
 function report(error: unknown): void {

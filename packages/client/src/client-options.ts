@@ -1,5 +1,5 @@
 import type { PosthouseError } from "@posthouse/protocol";
-import type { Problem } from "@posthouse/rules";
+import type { Problem, RuleSetOptions } from "@posthouse/rules";
 import type { BackoffOptions } from "./backoff.ts";
 import type { TimeoutOptions } from "./http.ts";
 
@@ -24,6 +24,8 @@ export interface ClientOptions {
   /** Where the last snapshot is kept for a start without the Manager. Default: nowhere. */
   readonly store?: SnapshotStore;
   readonly compat?: "flecto";
+  /** Bounds of what patterns may cost. */
+  readonly rules?: Omit<RuleSetOptions, "compat">;
   /** Called on the serving thread: must return at once. What it throws is reported as a process warning. */
   readonly onEvent?: (event: ClientEvent) => void;
   /** Delays between attempts after a failure. */
@@ -60,16 +62,28 @@ export interface ClientStatus {
   readonly hash: string | undefined;
   readonly loadedFrom: "disk" | "manager" | undefined;
   readonly loadedAt: Date | undefined;
+  readonly startedAt: Date | undefined;
   /** When the Manager last confirmed or delivered what is served. */
   readonly checkedAt: Date | undefined;
   /** Whether the push connection stands. */
   readonly connected: boolean;
-  /** The latest failure that was not followed by a success of the same kind. */
-  readonly lastError: { readonly code: string; readonly message: string; readonly at: Date } | undefined;
+  /** What does not work at the moment: failures not followed by a success of the same operation, the latest last. */
+  readonly failures: readonly ClientFailure[];
+  /** The last of them. */
+  readonly lastError: ClientFailure | undefined;
   /** Errors and warnings of the items of this version. */
   readonly problems: number;
   readonly redirects: number;
   readonly pages: number;
+}
+
+export interface ClientFailure {
+  readonly operation: ClientOperation;
+  readonly code: string;
+  readonly message: string;
+  /** When this operation failed first, and last, since it worked. */
+  readonly since: Date;
+  readonly at: Date;
 }
 
 export type LoadedHow = "disk" | "snapshot" | "changes" | "pages" | "same";
@@ -99,7 +113,9 @@ export type ClientEvent =
       readonly operation: ClientOperation;
       readonly error: PosthouseError;
       readonly retryInMs?: number;
-    };
+    }
+  /** An operation that had failed works again. */
+  | { readonly type: "recovered"; readonly operation: ClientOperation };
 
 /** `read`, `save`: the copy on disk; `check`: version and rules; `changes`: a difference, after which the whole is taken. */
 export type ClientOperation = "read" | "check" | "changes" | "push" | "save" | "report";

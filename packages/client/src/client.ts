@@ -45,7 +45,7 @@ export function createClient(options: ClientOptions): Client {
   checkOptions(options);
   const { manager, checkEveryMs = 300_000, push = true, store } = options;
   const timeouts = { ...defaultTimeouts, ...options.timeouts };
-  const rules: RuleSetOptions = options.compat === undefined ? {} : { compat: options.compat };
+  const rules: RuleSetOptions = { ...options.rules, ...(options.compat && { compat: options.compat }) };
   const stopping = new AbortController();
   const { signal } = stopping;
   const abandoning = new AbortController();
@@ -85,6 +85,7 @@ export function createClient(options: ClientOptions): Client {
   });
 
   const waker = createWaker();
+  const pushWaker = createWaker();
   let checkWaiters: (() => void)[] = [];
   let starting: Promise<void> | undefined;
   let stopped: Promise<void> | undefined;
@@ -121,8 +122,10 @@ export function createClient(options: ClientOptions): Client {
       silenceMs: timeouts.pushSilenceMs,
       refusedMs: timeouts.refusedMs,
       backoff: options.backoff ?? {},
+      waker: pushWaker,
       onVersion(event) {
-        if (sync.announce(event)) waker.wake();
+        // A Manager that is back is asked at once, not when the wait after the last failure is over.
+        if (sync.announce(event) || served.isFailing("check")) waker.wake();
       },
     });
   };
@@ -132,20 +135,20 @@ export function createClient(options: ClientOptions): Client {
     while (!signal.aborted) {
       const waiters = checkWaiters;
       checkWaiters = [];
-      let waitMs = checkEveryMs * (0.9 + 0.2 * Math.random());
+      let waitMs = checkEveryMs * jitter();
       try {
         const answer = await sync.check();
         if (push && answer.sync) beginPush();
         backoff.reset();
-        served.recovered("check");
-        served.recovered("read");
+        if (served.isFailing("check") && served.isFailing("push")) pushWaker.wake();
+        for (const operation of ["check", "changes", "read"] as const) served.recovered(operation);
         saver?.retry();
       } catch (cause) {
         if (!signal.aborted) {
           const error = coded(cause, () =>
             errors.create("MANAGER_UNREACHABLE", { url: manager.url, reason: reasonOf(cause) }, { cause }),
           );
-          waitMs = error.code === "MANAGER_REFUSED_TOKEN" ? timeouts.refusedMs : backoff.next();
+          waitMs = error.code === "MANAGER_REFUSED_TOKEN" ? timeouts.refusedMs * jitter() : backoff.next();
           served.failed("check", error, waitMs);
         }
       }
@@ -156,6 +159,7 @@ export function createClient(options: ClientOptions): Client {
   };
 
   const start = async () => {
+    served.started();
     await readStore();
     if (!signal.aborted) checking = keepChecking();
   };
@@ -211,3 +215,6 @@ export function createClient(options: ClientOptions): Client {
     },
   };
 }
+
+/** Agents that were started together shall not ask together. */
+const jitter = () => 0.9 + 0.2 * Math.random();

@@ -17,7 +17,7 @@ export function createFileStore(path: string): SnapshotStore {
       const handle = await open(file, "r").catch(ignoring("ENOENT"));
       if (handle === undefined) return undefined;
       const source = handle.createReadStream({ highWaterMark: 64 * 1024 });
-      const text = createGunzip({ chunkSize: 64 * 1024 });
+      const text = createGunzip();
       // A failure reaches the reader of the text.
       pipeline(source, text).catch(() => {});
       return text;

@@ -5,8 +5,11 @@ import type { ManagerApi } from "./manager-api.ts";
 import { createSlicer } from "./slicer.ts";
 import { createSnapshotBuilder, parseItem, type Snapshot, type SnapshotBuilder } from "./snapshot.ts";
 
-const pageLimit = 100;
+/** Rows asked for at once. A page may have 1 MiB, and what comes is parsed in one go. */
+const limits = { redirects: 500, pages: 20 } as const;
 const maxAttempts = 5;
+/** Rows above the total that was told first: so many may be published during a walk. */
+const maxSurplus = 100_000;
 
 /**
  * Reads a project from a Flecto Manager, which has no snapshots: all pages of both lists. The version is read before
@@ -23,43 +26,64 @@ export async function walkFlecto(
   for (let attempt = 0; attempt < maxAttempts; attempt++) {
     const builder = createSnapshotBuilder(rules);
     const redirects = await walkList(api, "redirects", 0, builder, signal);
-    await walkList(api, "pages", redirects, builder, signal);
+    const pages = await walkList(api, "pages", redirects.rows, builder, signal);
     const after = (await api.version()).version;
-    if (after === before) return builder.finish(after);
+    if (after === before) {
+      // A list that was short because of a publish is read again; one that is short anyway is not the whole.
+      for (const { kind, rows, total } of [redirects, pages])
+        if (rows < total) throw unusable(kind, `it ends after ${rows} of ${total} items`);
+      return builder.finish(after);
+    }
     before = after;
   }
   throw errors.create("MANAGER_KEEPS_CHANGING", { attempts: maxAttempts });
 }
 
-/** Puts in all rows of a list, as ids after `lastId`; returns the last id it used. */
+interface Walked {
+  readonly kind: "redirects" | "pages";
+  readonly rows: number;
+  /** How many there are by the Manager's own count. */
+  readonly total: number;
+}
+
+/**
+ * Puts in all rows of a list, as ids after `lastId`. Goes on by the cursor where one is given (Flecto 0.2.0), else by
+ * offset, which may be less than was asked for: a gateway may give fewer rows.
+ */
 async function walkList(
   api: ManagerApi,
   kind: "redirects" | "pages",
   lastId: number,
   builder: SnapshotBuilder,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<Walked> {
   const slicer = createSlicer(signal);
-  let offset = 0;
+  let count = 0;
+  let from: number | string = 0;
   for (;;) {
-    const { rows, total } = parsePage(kind, await api.list(kind, pageLimit, offset));
+    const { rows, total, next } = parsePage(kind, await api.list(kind, limits[kind], from));
     for (const row of rows) {
-      offset++;
-      const item = toItem(kind, lastId + offset, row);
+      count++;
+      const item = toItem(kind, lastId + count, row);
       builder.add(parseItem(item.id, item, JSON.stringify(item)));
       if (slicer.isDue()) await slicer.pause();
     }
-    if (offset >= total) return lastId + offset;
-    if (rows.length === 0) throw unusable(kind, `it ends after ${offset} of ${total} items`);
+    const isOver = rows.length === 0 || (next === undefined && (typeof from === "string" || count >= total));
+    if (isOver) return { kind, rows: count, total };
+    if (next === from || count > total + maxSurplus) throw unusable(kind, "it does not come to an end");
+    from = next ?? count;
   }
 }
 
-function parsePage(kind: string, value: unknown): { rows: readonly unknown[]; total: number } {
+function parsePage(
+  kind: string,
+  value: unknown,
+): { rows: readonly unknown[]; total: number; next: string | undefined } {
   if (typeof value !== "object" || value === null) throw unusable(kind, "not a list");
-  const { Items, Total } = value as { Items?: unknown; Total?: unknown };
+  const { Items, Total, Next } = value as { Items?: unknown; Total?: unknown; Next?: unknown };
   if (!Array.isArray(Items) || typeof Total !== "number")
     throw unusable(kind, "a list without Items or Total");
-  return { rows: Items, total: Total };
+  return { rows: Items, total: Total, next: typeof Next === "string" && Next !== "" ? Next : undefined };
 }
 
 /** An item of a row. What a Flecto agent takes as a default is put in its place; unknown fields are left out. */

@@ -19,8 +19,8 @@ export interface ManagerApi {
   snapshot(knownHash: string | undefined): Promise<AsyncIterable<Uint8Array> | undefined>;
   /** Undefined when the Manager no longer knows that difference. */
   changes(from: number): Promise<AsyncIterable<Uint8Array> | undefined>;
-  /** One page of a Flecto list, parsed as JSON. */
-  list(kind: "redirects" | "pages", limit: number, offset: number): Promise<unknown>;
+  /** One page of a Flecto list, parsed as JSON: from a cursor that the page before gave, else from an offset. */
+  list(kind: "redirects" | "pages", limit: number, from: number | string): Promise<unknown>;
   /** Calls `opened` once the stream stands. Returns when the Manager ends it. */
   events(silenceMs: number, opened: () => void, take: (event: VersionEvent) => void): Promise<void>;
   report(report: AgentReport): Promise<void>;
@@ -87,10 +87,9 @@ export function createManagerApi(http: Http, manager: ManagerOptions): ManagerAp
       if (answer.status !== 200) throw await failure(answer);
       return notPage(answer).body;
     },
-    async list(kind, limit, offset) {
-      const answer = notPage(
-        await get(`/${kind}?limit=${limit}&offset=${offset}`, { maxBytes: maxListBytes }),
-      );
+    async list(kind, limit, from) {
+      const place = typeof from === "number" ? `offset=${from}` : `cursor=${encodeURIComponent(from)}`;
+      const answer = notPage(await get(`/${kind}?limit=${limit}&${place}`, { maxBytes: maxListBytes }));
       const list = parseJson(await answer.text());
       if (list === undefined) throw unusable(answer, "not JSON");
       return list;

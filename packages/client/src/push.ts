@@ -4,7 +4,7 @@ import { createBackoff } from "./backoff.ts";
 import { coded, errors, reasonOf } from "./errors.ts";
 import type { ManagerApi } from "./manager-api.ts";
 import type { Served } from "./served.ts";
-import { createWaker } from "./waker.ts";
+import type { Waker } from "./waker.ts";
 
 /** The push connection: opened again for ever, each time after a longer wait, until the signal is aborted. */
 export interface PushOptions {
@@ -14,6 +14,8 @@ export interface PushOptions {
   readonly silenceMs: number;
   readonly refusedMs: number;
   readonly backoff: Partial<BackoffOptions>;
+  /** Cuts the wait before the next attempt short. */
+  readonly waker: Waker;
   readonly onVersion: (event: VersionEvent) => void;
 }
 
@@ -22,9 +24,8 @@ const steadyMs = 15_000;
 
 /** Resolves after the signal was aborted; never rejects. */
 export async function runPush(options: PushOptions): Promise<void> {
-  const { api, served, signal } = options;
+  const { api, served, signal, waker } = options;
   const backoff = createBackoff(options.backoff);
-  const waker = createWaker();
   const wake = () => waker.wake();
   signal.addEventListener("abort", wake);
   while (!signal.aborted) {

@@ -1,5 +1,11 @@
 import type { PosthouseError } from "@posthouse/protocol";
-import type { ClientEvent, ClientOperation, ClientStatus, LoadedHow } from "./client-options.ts";
+import type {
+  ClientEvent,
+  ClientFailure,
+  ClientOperation,
+  ClientStatus,
+  LoadedHow,
+} from "./client-options.ts";
 import { problemsOf, type Snapshot } from "./snapshot.ts";
 
 /** What is served now, and what is known of it. Swapped by one assignment. */
@@ -16,6 +22,8 @@ export interface Served {
   failed(operation: ClientOperation, error: PosthouseError, retryInMs?: number): void;
   /** Forgets the failure of an operation that works again. */
   recovered(operation: ClientOperation): void;
+  isFailing(operation: ClientOperation): boolean;
+  started(): void;
 }
 
 export function createServed(emit: (event: ClientEvent) => void): Served {
@@ -26,7 +34,8 @@ export function createServed(emit: (event: ClientEvent) => void): Served {
   let checkedAt: Date | undefined;
   let isConnected = false;
   let problems = 0;
-  const failures = new Map<ClientOperation, { code: string; message: string; at: Date }>();
+  let startedAt: Date | undefined;
+  const failures = new Map<ClientOperation, ClientFailure>();
   const first = Promise.withResolvers<void>();
 
   return {
@@ -44,6 +53,8 @@ export function createServed(emit: (event: ClientEvent) => void): Served {
         loadedAt,
         checkedAt,
         connected: isConnected,
+        startedAt,
+        failures: [...failures.values()],
         lastError: [...failures.values()].at(-1),
         problems,
         redirects: snapshot?.ruleSet.redirects ?? 0,
@@ -81,12 +92,18 @@ export function createServed(emit: (event: ClientEvent) => void): Served {
       emit({ type: value ? "connected" : "disconnected" });
     },
     failed(operation, error, retryInMs) {
+      const at = new Date();
+      const since = failures.get(operation)?.since ?? at;
       failures.delete(operation);
-      failures.set(operation, { code: error.code, message: error.message, at: new Date() });
+      failures.set(operation, { operation, code: error.code, message: error.message, since, at });
       emit({ type: "failed", operation, error, ...(retryInMs === undefined ? {} : { retryInMs }) });
     },
     recovered(operation) {
-      failures.delete(operation);
+      if (failures.delete(operation)) emit({ type: "recovered", operation });
+    },
+    isFailing: (operation) => failures.has(operation),
+    started() {
+      startedAt = new Date();
     },
   };
 }

@@ -49,7 +49,6 @@ export function createSync({
     try {
       const body = await api.changes(base.version);
       const next = body && (await readChanges(base, body, { ...read, what: "difference" }));
-      served.recovered("changes");
       return next;
     } catch (error) {
       signal.throwIfAborted();

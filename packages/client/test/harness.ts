@@ -56,13 +56,23 @@ type Given = Partial<Omit<ClientOptions, "manager" | "agent">> & {
   url: string;
   token?: string;
   name?: string;
+  namespace?: string;
+  project?: string;
 };
 
 /** A client with short waits, that is stopped when the test ends. */
-export function client({ url, token = "secret", name = "shop.example.com", ...options }: Given): Watched {
+export function client(given: Given): Watched {
+  const {
+    url,
+    token = "secret",
+    name = "shop.example.com",
+    namespace = "test",
+    project = "shop",
+    ...options
+  } = given;
   const events: ClientEvent[] = [];
   const made = createClient({
-    manager: { url, namespace: "test", project: "shop", token },
+    manager: { url, namespace, project, token },
     agent: { name },
     push: false,
     backoff: { firstMs: 20, maxMs: 50 },

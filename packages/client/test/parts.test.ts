@@ -6,6 +6,7 @@ import { agentName } from "../src/agent-name.ts";
 import { createBackoff } from "../src/index.ts";
 import { createItemHasher } from "../src/item-hashes.ts";
 import { createLineSplitter } from "../src/line-splitter.ts";
+import { parseItem, parseItemLine } from "../src/snapshot.ts";
 import { hashOf } from "./fake-manager.ts";
 import { client, until } from "./harness.ts";
 
@@ -21,6 +22,33 @@ describe("the small parts", () => {
   it("names are what a Manager takes", () => {
     expect(agentName("web-1.example.com")).toBe("web-1-example-com");
     fc.assert(fc.property(fc.string(), (name) => /^[a-zA-Z0-9_-]{1,100}$/.test(agentName(name))));
+  });
+
+  it("a line is understood as its value is, and formatted the same", () => {
+    const text = fc.string({
+      unit: fc.constantFrom("a", "/", '"', "\\", "\n", "\u2028", "é", "😀", "\u007f"),
+      maxLength: 8,
+    });
+    const item = fc.record({
+      id: fc.constantFrom(1, 77, 2 ** 32 - 1, 2 ** 32, 0),
+      kind: fc.constantFrom("redirect", "page"),
+      type: fc.constantFrom("BASIC", "REGEX_HOST", "GEO"),
+      source: fc.oneof(text, fc.constant("a".repeat(601))),
+      target: fc.oneof(text, fc.constant("a".repeat(2049))),
+      status: fc.constantFrom("FOUND", "TEAPOT"),
+    });
+    const writers = [
+      JSON.stringify,
+      (value: unknown) => JSON.stringify(value, undefined, 1).replaceAll("\n", ""),
+    ];
+    fc.assert(
+      fc.property(item, fc.constantFrom(...writers), (value, write) => {
+        const line = write(value);
+        const known = value.id >= 1 && value.id < 2 ** 32;
+        expect(parseItemLine(line)).toEqual(known ? parseItem(value.id, value, line) : undefined);
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   it("lines are the same wherever the bytes are cut", () => {

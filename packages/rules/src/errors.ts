@@ -3,7 +3,7 @@ import { createErrorCatalogue, type ErrorCatalogue } from "@posthouse/protocol";
 const definitions = {
   TSV_HEADER_INVALID: {
     message: 'The first line holds "{found}", not the columns type, source, target, status.',
-    hint: "Save the file as tab-separated text with the header: type<TAB>source<TAB>target<TAB>status.",
+    hint: "Start the file with these four names, in this order, with tabs, commas or semicolons between them.",
   },
   RULE_FILE_INVALID: { message: "The file cannot be read as rules: {reason}." },
   RULE_SET_FOREIGN: {

@@ -30,11 +30,25 @@ const texts: Readonly<Record<NearReason, string>> = {
   QUERY: "It differs in the query, which is part of what is compared.",
 };
 
+interface ExplainRequest {
+  readonly host: string;
+  readonly uri: string;
+}
+
 /** Says which rule answers a request, and which nearly did. Reads every rule, so it is not for the request path. */
-export function explain(
+export function explain(ruleSet: RuleSet, request: ExplainRequest): Explanation {
+  const steps = explainInSteps(ruleSet, request);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same, a rule at a time, for who must let others have their turn in between. */
+export function* explainInSteps(
   ruleSet: RuleSet,
-  request: { readonly host: string; readonly uri: string },
-): Explanation {
+  request: ExplainRequest,
+): Generator<undefined, Explanation, undefined> {
   const match = ruleSet.match(request.host, request.uri);
   const refused = new Set(
     ruleSet.problems.filter(({ severity }) => severity === "error").map(({ itemId }) => itemId),
@@ -42,6 +56,7 @@ export function explain(
   const near: NearMatch[] = [];
   let patterns = 0;
   for (const item of ruleSet.items()) {
+    yield;
     if (near.length >= mostNear) break;
     if (item.id === match?.item.id) continue;
     const isPattern = item.kind === "redirect" && item.type.startsWith("REGEX");

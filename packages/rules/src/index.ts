@@ -1,6 +1,6 @@
-export { type Answer, formatAnswer } from "./answer.ts";
+export { type Answer, type AnswerRequest, formatAnswer } from "./answer.ts";
 export { rulesErrors } from "./errors.ts";
-export { type Explanation, explain, type NearMatch, type NearReason } from "./explain.ts";
+export { type Explanation, explain, explainInSteps, type NearMatch, type NearReason } from "./explain.ts";
 export { checkPage } from "./page-check.ts";
 export { type Problem, type ProblemCode, type ProblemDefinition, problemDefinitions } from "./problem.ts";
 export { checkRedirect } from "./redirect-check.ts";
@@ -16,7 +16,11 @@ export type {
   RuleSetOptions,
 } from "./rule-set.ts";
 export { compileRules, createRuleSetBuilder } from "./rule-set-builder.ts";
+export { compatOf } from "./rule-set-matcher.ts";
+export { checkRules } from "./rules-check.ts";
+export { formatTsvRow, tsvHeader } from "./tsv-format.ts";
 export {
+  createRowParser,
   createTsvParser,
   type TsvParser,
   type TsvReason,

@@ -6,7 +6,7 @@ import { decodePath, findBadEscape, findControl } from "./url-path.ts";
 export function formatLocation(match: RedirectMatch, uri: string, compat: "flecto" | undefined): string {
   const { target } = match;
   if (compat === "flecto") return isRelative(target) ? cleanTarget(target, decodePath(pathOf(uri))) : target;
-  if (hasLiteralSite(match.item.target)) return target;
+  if (hasLiteralSite(match.item)) return target;
   return singleSlash(cleanTarget(singleSlash(target), pathOf(uri)));
 }
 

@@ -12,7 +12,11 @@ export function checkPage(page: Page, options: { largestBytes?: number } = {}): 
   const { type, path, content, contentType } = page;
   if (!pageTypes.includes(type)) {
     problems.push(
-      createProblem("TYPE_UNKNOWN", { field: "type", values: { type, known: pageTypes.join(", ") } }),
+      createProblem("TYPE_UNKNOWN", {
+        field: "type",
+        position: 0,
+        values: { type, known: pageTypes.join(", ") },
+      }),
     );
   }
   if (path.length > longestPath) {
@@ -28,10 +32,12 @@ export function checkPage(page: Page, options: { largestBytes?: number } = {}): 
   if (type === "BASIC_HOST") checkHostPath(path, problems);
   const limit = options.largestBytes ?? largestContentBytes;
   if (content.length * 3 > limit && utf8Length(content) > limit) {
-    problems.push(createProblem("CONTENT_TOO_LARGE", { field: "content", values: { limit } }));
+    problems.push(createProblem("CONTENT_TOO_LARGE", { field: "content", position: 0, values: { limit } }));
   }
   if (!Object.hasOwn(pageContentTypes, contentType)) {
-    problems.push(createProblem("CONTENT_TYPE_UNKNOWN", { field: "contentType", values: { contentType } }));
+    problems.push(
+      createProblem("CONTENT_TYPE_UNKNOWN", { field: "contentType", position: 0, values: { contentType } }),
+    );
   }
   return problems;
 }

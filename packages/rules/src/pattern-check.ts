@@ -23,7 +23,9 @@ export function examinePattern(
     const estimate = estimateProgramSize(pattern.root);
     const size = estimate > hopelessProgram ? estimate : RE2JS.compile(pattern.unnamed).programSize();
     if (size <= limit) return pattern;
-    problems.push(createProblem("PATTERN_TOO_COSTLY", { field: "source", values: { size, limit } }));
+    problems.push(
+      createProblem("PATTERN_TOO_COSTLY", { field: "source", position: 0, values: { size, limit } }),
+    );
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     problems.push(
@@ -45,7 +47,8 @@ export function adviseOnPattern(redirect: Redirect, pattern: Pattern, problems: 
     code: Parameters<typeof createProblem>[0],
     field: string,
     values: Record<string, string | number>,
-  ): void => void problems.push(createProblem(code, { field, values }));
+    position = 0,
+  ): void => void problems.push(createProblem(code, { field, position, values }));
   if (/^\^?(\.\*)?\$?$/.test(source) && source !== "^$" && source !== "$")
     warn("PATTERN_MATCHES_ALL", "source", {});
   if (type === "REGEX" && prefix !== "" && !prefix.startsWith("/")) {
@@ -56,9 +59,9 @@ export function adviseOnPattern(redirect: Redirect, pattern: Pattern, problems: 
   }
   const flecto = readFlectoPrefix(source);
   if (flecto.found !== flecto.sound) warn("PATTERN_MISSED_BY_FLECTO", "source", { prefix: flecto.found });
-  for (const [placeholder, digit] of target.matchAll(/\$([0-9])/g)) {
+  for (const { 0: placeholder, 1: digit, index } of target.matchAll(/\$([0-9])/g)) {
     if (digit === "0" || Number(digit) > pattern.groups) {
-      warn("GROUP_MISSING", "target", { placeholder, groups: pattern.groups });
+      warn("GROUP_MISSING", "target", { placeholder, groups: pattern.groups }, index);
     }
   }
 }

@@ -6,11 +6,13 @@ export interface PrefixNode {
   readonly label: string;
   /** In the order of `compareRules`. */
   readonly rules: RegexRule[];
-  readonly children: Map<number, PrefixNode>;
+  /** The first unit of each child's label, and the children in the same order: few, so looked through one by one. */
+  readonly units: number[];
+  readonly children: PrefixNode[];
 }
 
 export function createPrefixTree(owner: object): PrefixNode {
-  return { owner, label: "", rules: [], children: new Map() };
+  return { owner, label: "", rules: [], units: [], children: [] };
 }
 
 /** Puts a rule in; gives the new root. */
@@ -27,20 +29,20 @@ function insertAt(shared: PrefixNode, rule: RegexRule, at: number, owner: object
     return node;
   }
   const unit = rule.prefix.charCodeAt(at);
-  const child = node.children.get(unit);
+  const child = findChild(node, unit);
   if (child === undefined) {
-    node.children.set(unit, { owner, label: rule.prefix.slice(at), rules: [rule], children: new Map() });
+    setChild(node, unit, { owner, label: rule.prefix.slice(at), rules: [rule], units: [], children: [] });
     return node;
   }
   const same = commonLength(child.label, rule.prefix, at);
   if (same === child.label.length) {
-    node.children.set(unit, insertAt(child, rule, at + same, owner));
+    setChild(node, unit, insertAt(child, rule, at + same, owner));
     return node;
   }
   const rest: PrefixNode = { ...child, label: child.label.slice(same) };
-  const fork: PrefixNode = { owner, label: child.label.slice(0, same), rules: [], children: new Map() };
-  fork.children.set(rest.label.charCodeAt(0), rest);
-  node.children.set(unit, insertAt(fork, rule, at + same, owner));
+  const label = child.label.slice(0, same);
+  const fork: PrefixNode = { owner, label, rules: [], units: [rest.label.charCodeAt(0)], children: [rest] };
+  setChild(node, unit, insertAt(fork, rule, at + same, owner));
   return node;
 }
 
@@ -53,15 +55,14 @@ function removeAt(shared: PrefixNode, rule: RegexRule, at: number, owner: object
   const node = ownNode(shared, owner);
   if (at === rule.prefix.length) {
     const index = findRule(node.rules, rule);
-    if (node.rules[index]?.item.id === rule.item.id) node.rules.splice(index, 1);
+    if (node.rules[index]?.id === rule.id) node.rules.splice(index, 1);
     return node;
   }
   const unit = rule.prefix.charCodeAt(at);
-  const child = node.children.get(unit);
+  const child = findChild(node, unit);
   if (child === undefined || !rule.prefix.startsWith(child.label, at)) return node;
   const rest = removeAt(child, rule, at + child.label.length, owner);
-  if (rest.rules.length === 0 && rest.children.size === 0) node.children.delete(unit);
-  else node.children.set(unit, rest);
+  setChild(node, unit, rest.rules.length === 0 && rest.children.length === 0 ? undefined : rest);
   return node;
 }
 
@@ -72,7 +73,7 @@ export function findRules(root: PrefixNode, text: string): RegexRule[][] {
   let at = 0;
   while (node !== undefined) {
     if (node.rules.length > 0) found.push(node.rules);
-    node = at < text.length ? node.children.get(text.charCodeAt(at)) : undefined;
+    node = at < text.length ? findChild(node, text.charCodeAt(at)) : undefined;
     if (node === undefined || !text.startsWith(node.label, at)) break;
     at += node.label.length;
   }
@@ -81,7 +82,24 @@ export function findRules(root: PrefixNode, text: string): RegexRule[][] {
 
 function ownNode(node: PrefixNode, owner: object): PrefixNode {
   if (node.owner === owner) return node;
-  return { owner, label: node.label, rules: [...node.rules], children: new Map(node.children) };
+  const { label, rules, units, children } = node;
+  return { owner, label, rules: [...rules], units: [...units], children: [...children] };
+}
+
+function findChild({ units, children }: PrefixNode, unit: number): PrefixNode | undefined {
+  for (let index = 0; index < units.length; index++) if (units[index] === unit) return children[index];
+  return undefined;
+}
+
+function setChild({ units, children }: PrefixNode, unit: number, child: PrefixNode | undefined): void {
+  const index = units.indexOf(unit);
+  if (child !== undefined) {
+    units[index < 0 ? units.length : index] = unit;
+    children[index < 0 ? children.length : index] = child;
+  } else if (index >= 0) {
+    units.splice(index, 1);
+    children.splice(index, 1);
+  }
 }
 
 function commonLength(label: string, prefix: string, at: number): number {

@@ -75,7 +75,7 @@ const definitions = {
     severity: "error",
     message:
       "The pattern is too costly to run on every request: its program has {size} steps, {limit} are allowed.",
-    hint: "Shorten counted repeats such as x{1,100}.",
+    hint: "Shorten counted repeats such as x{1,100}. Flecto's agents have no such bound and do serve it.",
     blocks: true,
   },
   PATTERN_MATCHES_ALL: { severity: "warning", message: "The pattern matches every request." },
@@ -87,6 +87,22 @@ const definitions = {
     severity: "warning",
     message: "Official Flecto agents look this pattern up under {prefix} and miss requests that it matches.",
     hint: "Split the rule, or avoid a group that starts with literal text before more literal text.",
+  },
+  SOURCE_REPEATED: {
+    severity: "warning",
+    message: "Item {other} has the same type and source and answers instead, here as in Flecto's agents.",
+    hint: "Delete one of them.",
+  },
+  ORDER_OPEN_IN_FLECTO: {
+    severity: "warning",
+    message:
+      "More than 12 patterns may be tried for one request, and item {other} has one as long: Go agents may try either first, here the older is.",
+    hint: "Make the one that is to be tried first the longer one.",
+  },
+  PATH_REPEATED: {
+    severity: "warning",
+    message: "Item {other} has the same type and path and answers instead, here as in Flecto's agents.",
+    hint: "Delete one of them.",
   },
   GROUP_MISSING: {
     severity: "warning",

@@ -13,12 +13,20 @@ const longestTarget = 2048;
  * an `error`. A RuleSet serves what it can, as Flecto's agents do, and leaves out only what cannot be matched at all.
  */
 export function checkRedirect(redirect: Redirect): Problem[] {
-  const { problems, pattern } = examineRedirect(redirect);
+  return checkRedirectWithin(redirect, undefined);
+}
+
+/** The same with another bound on the program of a pattern. */
+export function checkRedirectWithin(redirect: Redirect, patternSize: number | undefined): Problem[] {
+  const { problems, pattern } = examineRedirect(redirect, patternSize);
   if (pattern !== undefined) {
     adviseOnPattern(redirect, pattern, problems);
     const example = findSiteEscape(redirect, pattern);
     if (example !== undefined) {
-      problems.push(createProblem("TARGET_MAY_LEAVE_SITE", { field: "target", values: { example } }));
+      const position = redirect.target.indexOf("$");
+      problems.push(
+        createProblem("TARGET_MAY_LEAVE_SITE", { field: "target", position, values: { example } }),
+      );
     }
   }
   return problems;
@@ -33,28 +41,37 @@ export function examineRedirect(
   const { type, source, status } = redirect;
   if (!redirectTypes.includes(type)) {
     problems.push(
-      createProblem("TYPE_UNKNOWN", { field: "type", values: { type, known: redirectTypes.join(", ") } }),
+      createProblem("TYPE_UNKNOWN", {
+        field: "type",
+        position: 0,
+        values: { type, known: redirectTypes.join(", ") },
+      }),
     );
   }
   if (source.length > longestSource) {
     const values = { limit: longestSource };
     problems.push(createProblem("SOURCE_TOO_LONG", { field: "source", position: longestSource, values }));
   }
-  if (type === "BASIC") checkPathSource(source, problems);
-  if (type === "BASIC_HOST") checkHostSource(source, problems);
+  if (type === "BASIC" && !plainPath.test(source)) checkPathSource(source, problems);
+  if (type === "BASIC_HOST" && !plainHostPath.test(source)) checkHostSource(source, problems);
   if (type === "REGEX_HOST") checkNoScheme(source, problems);
   const isPattern = type === "REGEX" || type === "REGEX_HOST";
   const pattern = isPattern ? examinePattern(redirect, problems, patternSize) : undefined;
   checkTarget(redirect, problems);
   if (!Object.hasOwn(redirectStatuses, status)) {
-    problems.push(createProblem("STATUS_UNKNOWN", { field: "status", values: { status } }));
+    problems.push(createProblem("STATUS_UNKNOWN", { field: "status", position: 0, values: { status } }));
   }
   return { problems, pattern };
 }
 
+/** Sources with nothing to find fault with: nearly all. */
+const plainPath = /^\/[A-Za-z0-9\-._~!$&'()*+,;=@/]*(?:\?[\x21\x22\x24-\x7e]*)?$/;
+const plainHostPath =
+  /^[A-Za-z0-9.-]+(?::[0-9]+)?\/[A-Za-z0-9\-._~!$&'()*+,;=@/]*(?:\?[\x21\x22\x24-\x7e]*)?$/;
+
 function checkPathSource(source: string, problems: Problem[]): void {
   if (source === "") {
-    problems.push(createProblem("SOURCE_EMPTY", { field: "source" }));
+    problems.push(createProblem("SOURCE_EMPTY", { field: "source", position: 0 }));
   } else if (!source.startsWith("/")) {
     problems.push(createProblem("SOURCE_NOT_ROOTED", { field: "source", position: 0 }));
   } else {
@@ -65,7 +82,7 @@ function checkPathSource(source: string, problems: Problem[]): void {
 
 function checkHostSource(source: string, problems: Problem[]): void {
   if (source === "") {
-    problems.push(createProblem("SOURCE_EMPTY", { field: "source" }));
+    problems.push(createProblem("SOURCE_EMPTY", { field: "source", position: 0 }));
     return;
   }
   if (!checkNoScheme(source, problems)) return;
@@ -91,7 +108,7 @@ function checkNoScheme(source: string, problems: Problem[]): boolean {
 }
 
 function checkTarget({ type, target }: Redirect, problems: Problem[]): void {
-  if (target === "") problems.push(createProblem("TARGET_EMPTY", { field: "target" }));
+  if (target === "") problems.push(createProblem("TARGET_EMPTY", { field: "target", position: 0 }));
   else if ((type === "BASIC_HOST" || type === "REGEX_HOST") && !/^(https?:)?\/\//i.test(target)) {
     problems.push(createProblem("TARGET_WITHOUT_SCHEME", { field: "target", position: 0 }));
   }
@@ -104,7 +121,7 @@ function checkTarget({ type, target }: Redirect, problems: Problem[]): void {
       }),
     );
   }
-  if (/^\s*(javascript|vbscript|data):/i.test(target)) {
+  if (!target.startsWith("http") && /^\s*(javascript|vbscript|data):/i.test(target)) {
     problems.push(createProblem("TARGET_IS_SCRIPT", { field: "target", position: 0 }));
   }
 }

@@ -1,4 +1,4 @@
-import type { RedirectItem } from "@posthouse/protocol";
+import type { CompiledPattern } from "./pattern/compiled-pattern.ts";
 import { createPatternCache } from "./pattern/pattern-cache.ts";
 import { findRules, type PrefixNode } from "./prefix-tree.ts";
 import { compareRules, type RegexRule } from "./regex-rule.ts";
@@ -7,7 +7,7 @@ import { substitute } from "./substitution.ts";
 import { isTargetSafe } from "./target.ts";
 
 interface RegexHit {
-  readonly item: RedirectItem;
+  readonly id: number;
   readonly target: string;
 }
 
@@ -24,10 +24,15 @@ export interface RegexStage {
 /** Flecto's sort keeps the order of its index up to this many candidates. */
 const stableCandidates = 12;
 
-/** Begins behind the first pattern, which mostly is the only one. */
-interface Deadline {
+/**
+ * The time that a request's patterns took, from the start of the stage. What it takes to compile a pattern, once, does
+ * not count, and no pattern counts for more than half of what is allowed: when the machine or the garbage collector
+ * holds the process up, that is no fault of a pattern, and must not cost the request its answer.
+ */
+interface Spending {
   tried: number;
-  at: number;
+  spentMs: number;
+  since: number;
 }
 
 export function createRegexStage(options: RuleSetOptions): RegexStage {
@@ -38,20 +43,33 @@ export function createRegexStage(options: RuleSetOptions): RegexStage {
   const cache = createPatternCache(options.compiledPatterns ?? 20_000);
   const counters: RuleSetCounters = { uriTooLong: 0, regexTimeouts: 0, targetsRefused: 0 };
 
-  function matchTree(root: PrefixNode, text: string, deadline: Deadline): RegexHit | undefined | "late" {
+  function isLate(spending: Spending): boolean {
+    const now = clock();
+    spending.spentMs += Math.min(now - spending.since, timeMs / 2);
+    spending.since = now;
+    return spending.spentMs > timeMs;
+  }
+
+  function matchTree(root: PrefixNode, text: string, spending: Spending): RegexHit | undefined | "late" {
     for (const rule of orderCandidates(findRules(root, text), flecto)) {
-      if (deadline.tried === 1) deadline.at = clock() + timeMs;
-      else if (deadline.tried > 1 && clock() > deadline.at) return "late";
-      deadline.tried += 1;
-      const captures = cache.compiled(rule).exec(text);
+      if (spending.tried > 0 && isLate(spending)) return "late";
+      spending.tried += 1;
+      const captures = ready(rule, spending).exec(text);
       if (captures === undefined) continue;
-      const { item } = rule;
-      const target = substitute(item.target, captures);
-      if (target !== undefined && (flecto || isTargetSafe(item.target, target, captures.length - 1)))
-        return { item, target };
+      const target = substitute(rule.target, captures);
+      if (target !== undefined && (flecto || isTargetSafe(rule, target, captures.length - 1)))
+        return { id: rule.id, target };
       counters.targetsRefused += 1;
     }
     return undefined;
+  }
+
+  function ready(rule: RegexRule, spending: Spending): CompiledPattern {
+    if (rule.compiled !== undefined) return cache.compiled(rule);
+    const started = clock();
+    const compiled = cache.compiled(rule);
+    spending.since += clock() - started;
+    return compiled;
   }
 
   return {
@@ -62,9 +80,9 @@ export function createRegexStage(options: RuleSetOptions): RegexStage {
         counters.uriTooLong += 1;
         return undefined;
       }
-      const deadline = { tried: 0, at: 0 };
-      let hit = isEmpty(withHost) ? undefined : matchTree(withHost, host + uri, deadline);
-      if (hit === undefined) hit = matchTree(pathOnly, uri, deadline);
+      const spending = { tried: 0, spentMs: 0, since: clock() };
+      let hit = isEmpty(withHost) ? undefined : matchTree(withHost, host + uri, spending);
+      if (hit === undefined) hit = matchTree(pathOnly, uri, spending);
       if (hit !== "late") return hit;
       counters.regexTimeouts += 1;
       return undefined;
@@ -73,7 +91,7 @@ export function createRegexStage(options: RuleSetOptions): RegexStage {
 }
 
 function isEmpty(root: PrefixNode): boolean {
-  return root.rules.length === 0 && root.children.size === 0;
+  return root.rules.length === 0 && root.children.length === 0;
 }
 
 /** Longest source first. Ties: the older rule; in Flecto, the shorter prefix, those without a prefix last. */

@@ -1,94 +1,134 @@
-import { type Page, pageSchema, type Redirect, redirectSchema } from "@posthouse/protocol";
-import { rulesErrors } from "./errors.ts";
-import { parseRedirectsLine } from "./redirects-line.ts";
-import { createTsvParser, type TsvRow } from "./tsv-parser.ts";
+import type { Page, Redirect } from "@posthouse/protocol";
+import { checkPage } from "./page-check.ts";
+import type { Problem } from "./problem.ts";
+import { checkRedirectWithin } from "./redirect-check.ts";
+import { readRedirectsFile } from "./redirects-file.ts";
+import { type Entry, readJsonEntries, readYamlEntries } from "./structured-file.ts";
+import { createRowParser, type TsvReason } from "./tsv-parser.ts";
 
-export type RuleFileFormat = "json" | "tsv" | "csv" | "_redirects";
+export type RuleFileFormat = "yaml" | "json" | "tsv" | "csv" | "_redirects";
 
-/** One entry that could not be read; `line` counts from 1 (in JSON, entries). */
+/** What is wrong, or doubtful, with one entry. `line` counts from 1. */
 export interface RuleFileError {
   readonly line: number;
   readonly message: string;
+  /** A problem's code, or a row's reason, or ENTRY_INVALID, LINE_NOT_OFFERED. */
+  readonly code: string;
+  readonly field?: string;
+  /** Offset in that field's text, in UTF-16 units. */
+  readonly position?: number;
+  readonly hint?: string;
 }
 
 export interface RuleFile {
   readonly redirects: readonly Redirect[];
   readonly pages: readonly Page[];
+  /** The line of each redirect and page. */
+  readonly lines: { readonly redirects: readonly number[]; readonly pages: readonly number[] };
+  /** Entries that were left out. */
   readonly errors: readonly RuleFileError[];
+  /** Entries that were kept. */
+  readonly warnings: readonly RuleFileError[];
+}
+
+export interface ParseOptions {
+  /** As a RuleSet's. */
+  readonly patternSize?: number;
 }
 
 /**
- * Reads a file of rules. Entries that cannot be read are reported, and the others kept. Throws TSV_HEADER_INVALID and
- * RULE_FILE_INVALID when the whole file cannot be read. What the entries mean is checked by `checkRedirect`.
+ * Reads a file of rules. Entries that cannot be read, or are wrong, are left out and reported; the others are kept. Of
+ * redirects with the same source, and of pages with the same path, the first is kept. Throws TSV_HEADER_INVALID and
+ * RULE_FILE_INVALID when the whole file cannot be read.
  */
-export function parseRules(text: string, format: RuleFileFormat): RuleFile {
+export function parseRules(text: string, format: RuleFileFormat, options: ParseOptions = {}): RuleFile {
   const content = text.startsWith("\uFEFF") ? text.slice(1) : text;
-  if (format === "json") return parseJson(content);
-  if (format === "_redirects") return parseRedirectsFile(content);
-  const header = content.split("\n", 1)[0] ?? "";
-  const separator = format === "tsv" ? "\t" : header.includes(";") ? ";" : ",";
-  const parser = createTsvParser({ separator });
-  return collectRows([...parser.push(content), ...parser.end()]);
+  if (format === "json") return collect(readJsonEntries(content), options);
+  if (format === "yaml") return collect(readYamlEntries(content), options);
+  if (format === "_redirects") return collect(readRedirectsFile(content), options);
+  const separator = format === "tsv" ? "\t" : undefined;
+  return collect(readRows(content, { ...options, separator }), options);
 }
 
-function collectRows(rows: readonly TsvRow[]): RuleFile {
+function readRows(text: string, options: Parameters<typeof createRowParser>[0]): Entry[] {
+  const parser = createRowParser(options);
+  return [...parser.push(text), ...parser.end()].map((row): Entry => {
+    const line = row.fileLine;
+    if ("redirect" in row) return { line, redirect: row.redirect };
+    const { reason, message, problem } = row.error;
+    if (problem !== undefined) return { line, error: withoutItem(problem) };
+    const field = fieldOfReason[reason];
+    return { line, error: { code: reason, message, ...(field && { field }) } };
+  });
+}
+
+const fieldOfReason: Readonly<Partial<Record<TsvReason, string>>> = {
+  INVALID_TYPE: "type",
+  EMPTY_SOURCE: "source",
+  EMPTY_TARGET: "target",
+  INVALID_STATUS: "status",
+  DUPLICATE_SOURCE_IN_FILE: "source",
+};
+
+function collect(entries: Iterable<Entry>, options: ParseOptions): RuleFile {
   const redirects: Redirect[] = [];
+  const pages: Page[] = [];
+  const lines = { redirects: [] as number[], pages: [] as number[] };
   const errors: RuleFileError[] = [];
-  for (const row of rows) {
-    if ("redirect" in row) redirects.push(row.redirect);
-    else errors.push({ line: row.line, message: row.error.message });
-  }
-  return { redirects, pages: [], errors };
-}
+  const warnings: RuleFileError[] = [];
+  const seen = new Set<string>();
 
-/** `[redirect, …]` or `{"redirects": […], "pages": […]}`. */
-function parseJson(text: string): RuleFile {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw rulesErrors.create("RULE_FILE_INVALID", { reason: (cause as Error).message }, { cause });
+  /** Tells whether the entry is kept. */
+  function check(line: number, name: string, what: string, problems: readonly Problem[]): boolean {
+    const wrong = problems.filter(({ severity }) => severity === "error");
+    if (wrong.length > 0) errors.push(...wrong.map((problem) => toError(line, problem)));
+    else if (seen.has(name)) {
+      const message = `An earlier entry has the same ${what}.`;
+      errors.push({ line, code: "DUPLICATE_SOURCE_IN_FILE", field: what, message });
+    } else {
+      seen.add(name);
+      for (const problem of problems) warnings.push(toError(line, problem));
+      return true;
+    }
+    return false;
   }
-  const whole = Array.isArray(value) ? { redirects: value } : value;
-  if (typeof whole !== "object" || whole === null || !("redirects" in whole || "pages" in whole)) {
-    throw rulesErrors.create("RULE_FILE_INVALID", { reason: "it holds neither redirects nor pages" });
-  }
-  const errors: RuleFileError[] = [];
-  const redirects =
-    "redirects" in whole ? readEntries<Redirect>(whole.redirects, redirectSchema, errors) : [];
-  const pages = "pages" in whole ? readEntries<Page>(whole.pages, pageSchema, errors) : [];
-  return { redirects, pages, errors };
-}
 
-function readEntries<Entry>(
-  value: unknown,
-  schema: typeof redirectSchema | typeof pageSchema,
-  errors: RuleFileError[],
-): Entry[] {
-  if (!Array.isArray(value))
-    throw rulesErrors.create("RULE_FILE_INVALID", { reason: "redirects and pages must be lists" });
-  const entries: Entry[] = [];
-  for (const [index, one] of value.entries()) {
-    const read = schema.safeParse(one);
-    if (read.success) entries.push(read.data as Entry);
-    else {
-      const [issue] = read.error.issues;
-      errors.push({
-        line: index + 1,
-        message: `${issue?.path.join(".") || "entry"}: ${issue?.message ?? ""}`,
-      });
+  for (const entry of entries) {
+    const { line } = entry;
+    if ("error" in entry) errors.push({ line, ...entry.error });
+    else if ("redirect" in entry) {
+      const { redirect } = entry;
+      if (
+        !check(
+          line,
+          `redirect ${redirect.source}`,
+          "source",
+          checkRedirectWithin(redirect, options.patternSize),
+        )
+      )
+        continue;
+      redirects.push(redirect);
+      lines.redirects.push(line);
+    } else {
+      const { page } = entry;
+      if (!check(line, `page ${page.path}`, "path", checkPage(page))) continue;
+      pages.push(page);
+      lines.pages.push(line);
     }
   }
-  return entries;
+  return { redirects, pages, lines, errors, warnings };
 }
 
-function parseRedirectsFile(text: string): RuleFile {
-  const redirects: Redirect[] = [];
-  const errors: RuleFileError[] = [];
-  for (const [index, line] of text.split(/\r?\n/).entries()) {
-    const read = parseRedirectsLine(line);
-    if (typeof read === "string") errors.push({ line: index + 1, message: read });
-    else if (read !== undefined) redirects.push(read);
-  }
-  return { redirects, pages: [], errors };
+function toError(line: number, problem: Problem): RuleFileError {
+  return { line, ...withoutItem(problem) };
+}
+
+function withoutItem({ code, message, field, position, hint }: Problem): Omit<RuleFileError, "line"> {
+  return {
+    code,
+    message,
+    ...(field === undefined ? {} : { field }),
+    ...(position === undefined ? {} : { position }),
+    ...(hint === undefined ? {} : { hint }),
+  };
 }

@@ -2,8 +2,7 @@ import { type PageItem, pageContentTypes, type RedirectItem, redirectStatuses } 
 import { getItem, listItems, listProblems } from "./item-table.ts";
 import type { Problem } from "./problem.ts";
 import type { Match, RuleSet } from "./rule-set.ts";
-import type { Exact, RuleSetState } from "./rule-set-state.ts";
-import { getFrom } from "./sharded-map.ts";
+import { findExact, type RuleSetState } from "./rule-set-state.ts";
 
 const states = new WeakMap<RuleSet, RuleSetState>();
 
@@ -24,12 +23,14 @@ export function createRuleSet(state: RuleSetState): RuleSet {
   let problems: readonly Problem[] | undefined;
 
   function match(host: string, uri: string): Match | undefined {
-    const exact = lookUp(redirects.BASIC_HOST, host, uri) ?? lookUp(redirects.BASIC, "", uri);
-    if (exact !== undefined) return toRedirect(exact, exact.target);
+    const exact =
+      findExact(state, redirects.BASIC_HOST, host, uri) ?? findExact(state, redirects.BASIC, "", uri);
+    if (exact?.kind === "redirect") return toRedirect(exact, exact.target);
     const hit = stage.match(trees, host, uri);
-    if (hit !== undefined) return toRedirect(hit.item, hit.target);
-    const page = lookUp(pages.BASIC_HOST, host, uri) ?? lookUp(pages.BASIC, "", uri);
-    return page === undefined ? undefined : toPage(page);
+    const item = hit === undefined ? undefined : getItem(state.items, hit.id);
+    if (hit !== undefined && item?.kind === "redirect") return toRedirect(item, hit.target);
+    const page = findExact(state, pages.BASIC_HOST, host, uri) ?? findExact(state, pages.BASIC, "", uri);
+    return page?.kind === "page" ? toPage(page) : undefined;
   }
 
   const ruleSet: RuleSet = {
@@ -46,12 +47,6 @@ export function createRuleSet(state: RuleSetState): RuleSet {
   };
   states.set(ruleSet, state);
   return ruleSet;
-}
-
-function lookUp<Kind extends object>(map: Exact<Kind>, host: string, uri: string): Kind | undefined {
-  if (map.size === 0) return undefined;
-  const found = getFrom(map, host === "" ? uri : host + uri);
-  return Array.isArray(found) ? found.at(-1) : (found as Kind | undefined);
 }
 
 function toRedirect(item: RedirectItem, target: string): Match {

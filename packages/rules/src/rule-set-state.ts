@@ -1,5 +1,6 @@
 import type { Item, PageItem, RedirectItem } from "@posthouse/protocol";
-import { deleteItem, getItem, getProblems, type ItemTable, putItem } from "./item-table.ts";
+import { addId, createIdIndex, findId, type IdIndex, removeId, shareIdIndex } from "./id-index.ts";
+import { deleteItem, getItem, getProblems, type ItemTable, isNamed, putItem } from "./item-table.ts";
 import { checkPage } from "./page-check.ts";
 import { findPrefix } from "./pattern/prefix.ts";
 import { readFlectoPrefix } from "./pattern-check.ts";
@@ -9,10 +10,13 @@ import { examineRedirect } from "./redirect-check.ts";
 import { createRegexRule } from "./regex-rule.ts";
 import { createRegexStage, type RegexStage } from "./regex-stage.ts";
 import type { RuleSetOptions } from "./rule-set.ts";
-import { createShardedMap, getFrom, type ShardedMap, setIn, shareShardedMap } from "./sharded-map.ts";
+import { hashOn, mixHash, noText } from "./text-hash.ts";
 
-/** Items with one key, in id order; mostly one. The last answers. */
-export type Exact<Kind> = ShardedMap<Kind | readonly Kind[]>;
+/** Items that are compared as they are, by the hash of what they are compared with. Of equal ones the last answers. */
+interface ExactIndexes {
+  readonly BASIC: IdIndex;
+  readonly BASIC_HOST: IdIndex;
+}
 
 /**
  * What a RuleSet is made of. Parts carry the owner that made them; a builder changes its own parts in place and copies
@@ -23,8 +27,8 @@ export interface RuleSetState {
   readonly patternSize: number | undefined;
   readonly stage: RegexStage;
   readonly items: ItemTable;
-  readonly redirects: { readonly BASIC: Exact<RedirectItem>; readonly BASIC_HOST: Exact<RedirectItem> };
-  readonly pages: { readonly BASIC: Exact<PageItem>; readonly BASIC_HOST: Exact<PageItem> };
+  readonly redirects: ExactIndexes;
+  readonly pages: ExactIndexes;
   readonly trees: { REGEX: PrefixNode; REGEX_HOST: PrefixNode };
   readonly served: { redirects: number; pages: number };
 }
@@ -35,8 +39,8 @@ export function createState(options: RuleSetOptions): RuleSetState {
     patternSize: options.patternSize,
     stage: createRegexStage(options),
     items: new Map(),
-    redirects: { BASIC: createShardedMap(), BASIC_HOST: createShardedMap() },
-    pages: { BASIC: createShardedMap(), BASIC_HOST: createShardedMap() },
+    redirects: { BASIC: createIdIndex(), BASIC_HOST: createIdIndex() },
+    pages: { BASIC: createIdIndex(), BASIC_HOST: createIdIndex() },
     trees: { REGEX: createPrefixTree({}), REGEX_HOST: createPrefixTree({}) },
     served: { redirects: 0, pages: 0 },
   };
@@ -44,15 +48,31 @@ export function createState(options: RuleSetOptions): RuleSetState {
 
 /** A state that shares every part. */
 export function shareState(state: RuleSetState): RuleSetState {
-  const { redirects, pages } = state;
   return {
     ...state,
     items: new Map(state.items),
-    redirects: { BASIC: shareShardedMap(redirects.BASIC), BASIC_HOST: shareShardedMap(redirects.BASIC_HOST) },
-    pages: { BASIC: shareShardedMap(pages.BASIC), BASIC_HOST: shareShardedMap(pages.BASIC_HOST) },
+    redirects: shareIndexes(state.redirects),
+    pages: shareIndexes(state.pages),
     trees: { ...state.trees },
     served: { ...state.served },
   };
+}
+
+function shareIndexes({ BASIC, BASIC_HOST }: ExactIndexes): ExactIndexes {
+  return { BASIC: shareIdIndex(BASIC), BASIC_HOST: shareIdIndex(BASIC_HOST) };
+}
+
+/** The item that answers for `host` + `uri`, in one of the state's indexes. */
+export function findExact(
+  { items }: RuleSetState,
+  index: IdIndex,
+  host: string,
+  uri: string,
+): Item | undefined {
+  if (index.size === 0) return undefined;
+  const hash = mixHash(hashOn(host === "" ? noText : hashOn(noText, host), uri));
+  const id = findId(index, hash, (candidate) => isNamed(items, candidate, host, uri));
+  return id === 0 ? undefined : getItem(items, id);
 }
 
 export function putIntoState(state: RuleSetState, item: Item, owner: object): void {
@@ -70,39 +90,42 @@ export function deleteFromState(state: RuleSetState, id: number, owner: object):
   if (!isServed) return;
   if (item.kind === "page") {
     state.served.pages -= 1;
-    removeExact(state.pages[item.type], item.path, item, owner);
+    removeId(state.pages[item.type], hashOf(item.path), id, owner);
     return;
   }
   state.served.redirects -= 1;
   const { type } = item;
-  if (type === "BASIC" || type === "BASIC_HOST") removeExact(state.redirects[type], item.source, item, owner);
-  else state.trees[type] = removeRule(state.trees[type], createRegexRule(item, prefixOf(state, item)), owner);
+  if (type === "BASIC" || type === "BASIC_HOST") {
+    removeId(state.redirects[type], hashOf(item.source), id, owner);
+  } else
+    state.trees[type] = removeRule(state.trees[type], createRegexRule(item, prefixOf(state, item)), owner);
 }
 
-function serveRedirect(state: RuleSetState, item: RedirectItem, owner: object): Problem[] {
+function serveRedirect(state: RuleSetState, item: RedirectItem, owner: object): readonly Problem[] {
   const { problems, pattern } = examineRedirect(item, state.patternSize);
-  const found = toServedProblems(problems, item.id);
-  if (problems.some(isBlocking)) return found;
+  if (problems.some(isBlocking)) return toServedProblems(problems, item.id);
   const { type } = item;
   state.served.redirects += 1;
-  if (type === "BASIC" || type === "BASIC_HOST") addExact(state.redirects[type], item.source, item, owner);
-  else if (pattern !== undefined) {
+  if (type === "BASIC" || type === "BASIC_HOST") {
+    addId(state.redirects[type], hashOf(item.source), item.id, owner);
+  } else if (pattern !== undefined) {
     const prefix = state.compat === "flecto" ? readFlectoPrefix(item.source).found : findPrefix(pattern.root);
     state.trees[type] = insertRule(state.trees[type], createRegexRule(item, prefix), owner);
-  }
-  return found;
-}
-
-function servePage(state: RuleSetState, item: PageItem, owner: object): Problem[] {
-  const problems = checkPage(item, { largestBytes: Number.POSITIVE_INFINITY });
-  if (!problems.some(isBlocking)) {
-    state.served.pages += 1;
-    addExact(state.pages[item.type], item.path, item, owner);
   }
   return toServedProblems(problems, item.id);
 }
 
-function toServedProblems(problems: readonly Problem[], itemId: number): Problem[] {
+function servePage(state: RuleSetState, item: PageItem, owner: object): readonly Problem[] {
+  const problems = checkPage(item, { largestBytes: Number.POSITIVE_INFINITY });
+  if (!problems.some(isBlocking)) {
+    state.served.pages += 1;
+    addId(state.pages[item.type], hashOf(item.path), item.id, owner);
+  }
+  return toServedProblems(problems, item.id);
+}
+
+function toServedProblems(problems: readonly Problem[], itemId: number): readonly Problem[] {
+  if (problems.length === 0) return problems;
   return problems.map((problem) => ({
     ...problem,
     severity: isBlocking(problem) ? "error" : "warning",
@@ -116,18 +139,6 @@ function prefixOf(state: RuleSetState, item: RedirectItem): string {
   return pattern === undefined ? "" : findPrefix(pattern.root);
 }
 
-function addExact<Kind extends Item>(map: Exact<Kind>, key: string, item: Kind, owner: object): void {
-  const there = getFrom(map, key);
-  const all = there === undefined ? item : [...listOf(there), item].sort((a, b) => a.id - b.id);
-  setIn(map, key, all, owner);
-}
-
-function removeExact<Kind extends Item>(map: Exact<Kind>, key: string, item: Kind, owner: object): void {
-  const there = getFrom(map, key);
-  const rest = there === undefined ? [] : listOf(there).filter(({ id }) => id !== item.id);
-  setIn(map, key, rest.length > 1 ? rest : rest[0], owner);
-}
-
-function listOf<Kind extends Item>(value: Kind | readonly Kind[]): readonly Kind[] {
-  return Array.isArray(value) ? value : [value as Kind];
+function hashOf(text: string): number {
+  return mixHash(hashOn(noText, text));
 }

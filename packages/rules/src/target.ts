@@ -1,16 +1,30 @@
+import type { Redirect } from "@posthouse/protocol";
+
 /**
  * What a request can do to a redirect's target. A template's site (scheme and host) is what stands in it literally;
  * captures may add to a host only characters of hosts, and can never bring a site of their own.
  */
 
-/** The template names its scheme or host before any capture. */
-export function hasLiteralSite(template: string): boolean {
-  return /^([A-Za-z][A-Za-z0-9+.-]*:|\/\/)/.test(template);
+/**
+ * The template names its scheme, or behind `//` its host, before any capture. Behind `//` a host of captures alone is
+ * one only where the pattern is compared with the host too.
+ */
+export function hasLiteralSite({ type, target }: Pick<Redirect, "type" | "target">): boolean {
+  if (/^[A-Za-z][A-Za-z0-9+.-]*:/.test(target)) return true;
+  if (!target.startsWith("//")) return false;
+  const authority = authorityOf(target) ?? "";
+  return type.startsWith("REGEX")
+    ? /[A-Za-z0-9]/.test(authority.replace(/\$./gs, "")) || (type === "REGEX_HOST" && authority !== "")
+    : authority !== "";
 }
 
 /** Tells whether captures left the site of a target as its author wrote it. */
-export function isTargetSafe(template: string, target: string, groups: number): boolean {
-  if (!hasLiteralSite(template) || !template.includes("$")) return true;
+export function isTargetSafe(
+  { type, target: template }: Pick<Redirect, "type" | "target">,
+  target: string,
+  groups: number,
+): boolean {
+  if (!template.includes("$") || !hasLiteralSite({ type, target: template })) return true;
   const authority = authorityOf(target);
   if (authority === undefined) return true;
   if (authority === "") return authorityOf(template) === "";

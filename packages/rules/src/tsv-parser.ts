@@ -1,7 +1,8 @@
 import { type Redirect, type RedirectStatus, redirectStatuses, redirectTypes } from "@posthouse/protocol";
 import { rulesErrors } from "./errors.ts";
-import { checkRedirect } from "./redirect-check.ts";
-import { createRecordReader } from "./tsv-record.ts";
+import type { Problem } from "./problem.ts";
+import { checkRedirectWithin } from "./redirect-check.ts";
+import { createRecordReader, type RecordReader, type Row } from "./tsv-record.ts";
 
 export type TsvReason =
   | "INVALID_FORMAT"
@@ -17,12 +18,18 @@ export interface TsvRowError {
   readonly message: string;
   readonly source?: string;
   readonly target?: string;
+  /** With INVALID_REDIRECT: what is wrong with it. */
+  readonly problem?: Problem;
 }
 
-/** `line` counts records as Flecto does: the header is 1, blank lines are not counted. */
-export type TsvRow =
-  | { readonly line: number; readonly redirect: Redirect }
-  | { readonly line: number; readonly error: TsvRowError };
+/**
+ * `line` counts records as Flecto does: the header is 1, blank lines are not counted. `fileLine` counts lines.
+ * `warnings` are there only when there are some.
+ */
+export type TsvRow = { readonly line: number; readonly fileLine: number } & (
+  | { readonly redirect: Redirect; readonly warnings?: readonly Problem[] }
+  | { readonly error: TsvRowError }
+);
 
 /** Reads text in pieces of any size. Both throw TSV_HEADER_INVALID. */
 export interface TsvParser {
@@ -31,38 +38,62 @@ export interface TsvParser {
 }
 
 const columns = ["type", "source", "target", "status"];
+const longestHeader = 4096;
+
+/** Reads Flecto's tab-separated redirects. A byte order mark is passed over. */
+export function createTsvParser(): TsvParser {
+  return createRowParser({ separator: "\t" });
+}
 
 /**
- * Reads Flecto's tab-separated redirects. `separator` is one character, default tab. A byte order mark is passed over.
+ * Reads redirects as rows of type, source, target, status. `separator` is one character; without it the header tells:
+ * tab, semicolon or comma. A byte order mark is passed over. Quotes are those of RFC 4180, read as Flecto's Manager does.
  */
-export function createTsvParser(options: { separator?: string } = {}): TsvParser {
-  const reader = createRecordReader(options.separator ?? "\t");
+export function createRowParser(
+  options: { readonly separator?: string | undefined; readonly patternSize?: number } = {},
+): TsvParser {
   const seen = new Set<string>();
+  let head = "";
+  let reader: RecordReader | undefined;
   let line = 0;
-  let started = false;
 
-  function readRecords(records: string[][]): TsvRow[] {
+  function readRecords(records: readonly Row[]): TsvRow[] {
     const rows: TsvRow[] = [];
-    for (const record of records) {
+    for (const { cells, fileLine } of records) {
       line += 1;
-      if (line === 1) checkHeader(record);
-      else rows.push(readRow(record, line, seen));
+      if (line === 1) checkHeader(cells);
+      else rows.push({ line, fileLine, ...readRow(cells, seen, options) });
     }
     return rows;
   }
 
+  /** Nothing is read before the whole first line is there. */
+  function start(isEnd: boolean): TsvRow[] {
+    if (!isEnd && !/[^\uFEFF\r\n][^\n]*\n/.test(head) && head.length < longestHeader) return [];
+    reader = createRecordReader(options.separator ?? findSeparator(head));
+    const text = head.replace(/^\uFEFF/, "");
+    head = "";
+    return readRecords(reader.push(text));
+  }
+
   return {
     push(text) {
-      const content = !started && text.startsWith("\uFEFF") ? text.slice(1) : text;
-      if (text !== "") started = true;
-      return readRecords(reader.push(content));
+      if (reader !== undefined) return readRecords(reader.push(text));
+      head += text;
+      return start(false);
     },
     end() {
-      const rows = readRecords(reader.end());
+      const rows = reader === undefined ? start(true) : [];
+      rows.push(...readRecords(reader?.end() ?? []));
       if (line === 0) checkHeader([]);
       return rows;
     },
   };
+}
+
+/** No column's name holds a separator, so the first one in the header is it. */
+function findSeparator(text: string): string {
+  return /[^\r\n]*?([\t;,])/.exec(text)?.[1] ?? "\t";
 }
 
 function checkHeader(record: readonly string[]): void {
@@ -71,17 +102,17 @@ function checkHeader(record: readonly string[]): void {
   throw rulesErrors.create("TSV_HEADER_INVALID", { found: record.join(" | ").slice(0, 80) });
 }
 
-function readRow(record: readonly string[], line: number, seen: Set<string>): TsvRow {
+function readRow(
+  record: readonly string[],
+  seen: Set<string>,
+  options: { readonly patternSize?: number },
+): { redirect: Redirect; warnings?: readonly Problem[] } | { error: TsvRowError } {
   const [type = "", source = "", target = "", status = ""] = record.map(trim);
-  const fail = (reason: TsvReason, message: string): TsvRow => ({
-    line,
+  const fail = (reason: TsvReason, message: string): { error: TsvRowError } => ({
     error: { reason, message, ...(source === "" ? {} : { source }), ...(target === "" ? {} : { target }) },
   });
   if (record.length !== columns.length) {
-    return {
-      line,
-      error: { reason: "INVALID_FORMAT", message: `The row has ${record.length} cells, not 4.` },
-    };
+    return { error: { reason: "INVALID_FORMAT", message: `The row has ${record.length} cells, not 4.` } };
   }
   const knownType = redirectTypes.find((known) => known === type.toUpperCase());
   if (knownType === undefined) return fail("INVALID_TYPE", `The type ${type} is not known.`);
@@ -92,11 +123,16 @@ function readRow(record: readonly string[], line: number, seen: Set<string>): Ts
   if (seen.has(source)) return fail("DUPLICATE_SOURCE_IN_FILE", "An earlier row has the same source.");
   seen.add(source);
   const redirect: Redirect = { type: knownType, source, target, status: knownStatus };
-  const problem = checkRedirect(redirect).find(({ severity }) => severity === "error");
-  return problem === undefined ? { line, redirect } : fail("INVALID_REDIRECT", problem.message);
+  const problems = checkRedirectWithin(redirect, options.patternSize);
+  if (problems.length === 0) return { redirect };
+  const wrong = problems.find(({ severity }) => severity === "error");
+  if (wrong === undefined) return { redirect, warnings: problems };
+  const { error } = fail("INVALID_REDIRECT", wrong.message);
+  return { error: { ...error, problem: wrong } };
 }
 
-function readStatus(text: string): RedirectStatus | undefined {
+/** A status by its name or number. */
+export function readStatus(text: string): RedirectStatus | undefined {
   const upper = text.toUpperCase();
   for (const [name, code] of Object.entries(redirectStatuses)) {
     if (upper === name || text === String(code)) return name as RedirectStatus;

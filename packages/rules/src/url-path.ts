@@ -12,11 +12,8 @@ export function findBadEscape(text: string): number {
 
 /** Position of the first control character, or -1. */
 export function findControl(text: string): number {
-  for (let at = 0; at < text.length; at++) {
-    const unit = text.charCodeAt(at);
-    if (unit < 0x20 || unit === 0x7f) return at;
-  }
-  return -1;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  return text.search(/[\x00-\x1f\x7f]/);
 }
 
 /** Tells whether a path can travel as it is. */

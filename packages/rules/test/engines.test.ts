@@ -71,9 +71,16 @@ describe("the two engines", () => {
           expect(filled(fast.exec(input))).toEqual(filled(exact.exec(input)));
         }
       }),
-      { numRuns: 6000 },
+      { numRuns: Number(process.env.RUNS ?? 6000) },
     );
     expect(proven).toBeGreaterThan(300);
+  });
+});
+
+describe("characters of two units", () => {
+  it.each(["[^a]$", ".$", "(?s:.)\\z", "[^/]{2}$"])("are found by %s", (source) => {
+    const pattern = parsePattern(source);
+    expect(createForJavaScript(pattern).exec("a😀")).toEqual(createForRe2(pattern).exec("a😀"));
   });
 });
 

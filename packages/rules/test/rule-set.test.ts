@@ -80,16 +80,19 @@ const items = fc
 const requests = fc.array(fc.tuple(host, path), { minLength: 6, maxLength: 6 });
 
 describe("a RuleSet", () => {
-  it("answers as trying every rule in turn does", () => {
-    fc.assert(
-      fc.property(items, requests, (all, tried) => {
-        const ruleSet = compileRules(all);
-        for (const [name, uri] of tried)
-          expect(describeMatch(ruleSet, name, uri)).toBe(tryInTurn(all, name, uri));
-      }),
-      { numRuns: 500 },
-    );
-  });
+  it.each([undefined, "flecto" as const])(
+    "answers as trying every rule in turn does (compat: %s)",
+    (compat) => {
+      fc.assert(
+        fc.property(items, requests, (all, tried) => {
+          const ruleSet = compileRules(all, { compat, clock: () => 0 });
+          for (const [name, uri] of tried)
+            expect(describeMatch(ruleSet, name, uri)).toBe(tryInTurn(all, name, uri, compat));
+        }),
+        { numRuns: Number(process.env.RUNS ?? 500) },
+      );
+    },
+  );
 
   it("changed by a builder equals the whole compiled, and its base stays as it was", () => {
     const compat = fc.constantFrom(undefined, "flecto" as const);
@@ -127,7 +130,7 @@ describe("a RuleSet", () => {
           );
         },
       ),
-      { numRuns: 500 },
+      { numRuns: Number(process.env.RUNS ?? 500) },
     );
   });
 
@@ -150,22 +153,24 @@ describe("a RuleSet", () => {
 
   it("bounds the regex stage by the length of the URI and by time", () => {
     let now = 0;
-    const clock = (): number => (now += 30);
-    const rules = [
-      redirect(1, "REGEX", "^/a/b$", "/1"),
-      redirect(2, "REGEX", "^/a/$", "/2"),
-      redirect(3, "REGEX", "^/a", "/3"),
-    ];
+    const clock = (): number => (now += 3);
+    const rules = Array.from({ length: 10 }, (_, index) =>
+      redirect(index + 1, "REGEX", `^/a.{${index}}$`, `/${index + 1}`),
+    );
     const late = compileRules(rules, { clock });
-    expect(late.match("h", "/a")).toMatchObject({ item: { id: 3 } });
-    expect(late.match("h", "/a/b/c")).toBeUndefined();
-    expect(late.counters.regexTimeouts).toBe(1);
-    expect(compileRules(rules, { clock, regexTimeMs: 100 }).match("h", "/a/b/c")).toMatchObject({
-      item: { id: 3 },
-    });
-    const bounded = compileRules(rules);
-    expect(bounded.match("h", `/a${"x".repeat(2048)}`)).toBeUndefined();
-    expect(bounded.counters.uriTooLong).toBe(1);
+    late.match("h", `/a${"x".repeat(9)}`);
+    const before = late.counters.regexTimeouts;
+    expect(late.match("h", `/a${"x".repeat(9)}`)).toBeUndefined();
+    expect(late.counters.regexTimeouts).toBe(before + 1);
+    expect(late.match("h", "/axx")).toMatchObject({ item: { id: 3 } });
+    const patient = compileRules(rules, { clock, regexTimeMs: 100 });
+    expect(patient.match("h", `/a${"x".repeat(9)}`)).toMatchObject({ item: { id: 10 } });
+    for (const compat of [undefined, "flecto" as const]) {
+      const bounded = compileRules([...rules, redirect(99, "REGEX", "(a{1,30}b?){1,30}", "/x")], { compat });
+      expect(bounded.match("h", `/a${"x".repeat(2048)}`)).toBeUndefined();
+      expect(bounded.counters.uriTooLong).toBe(1);
+      expect(bounded.problems).toMatchObject([{ code: "PATTERN_TOO_COSTLY", itemId: 99 }]);
+    }
   });
 
   it("passes over a rule whose capture would choose the host", () => {
@@ -204,6 +209,7 @@ function describeAll(ruleSet: RuleSet, tried: readonly (readonly [string, string
   ];
 }
 
+/** What a request must start with for a pattern to be tried: what every match starts with, unless it is anchored. */
 const literalStarts: Record<string, string> = {
   "/a": "/a",
   "/b/(\\d+)": "/b/",
@@ -211,8 +217,19 @@ const literalStarts: Record<string, string> = {
   "h.example": "h",
   "/a|/b": "/",
 };
+/** Under what Flecto keeps a pattern. */
+const flectoStarts: Record<string, string> = {
+  ...literalStarts,
+  "^/a": "/a",
+  "^/(.*)$": "/",
+  "^/a/(\\d+)$": "/a/",
+  "^/(a|ab)/(.*)$": "/a/",
+  "(?i)/A/B": "/A/B",
+  "^h\\.example/(.*)$": "h.example/",
+  "^/(en|es)": "/e",
+};
 
-function tryInTurn(all: readonly Item[], name: string, uri: string): string {
+function tryInTurn(all: readonly Item[], name: string, uri: string, compat: "flecto" | undefined): string {
   const byId = [...all].sort((a, b) => a.id - b.id);
   const redirects = byId.filter((one) => one.kind === "redirect");
   const pages = byId.filter((one) => one.kind === "page");
@@ -220,18 +237,20 @@ function tryInTurn(all: readonly Item[], name: string, uri: string): string {
     redirects.findLast(({ type, source }) => type === "BASIC_HOST" && source === name + uri) ??
     redirects.findLast(({ type, source }) => type === "BASIC" && source === uri);
   if (exact !== undefined) return `${exact.id} ${redirectStatuses[exact.status]} ${exact.target}`;
-  const longest = [...redirects].sort((a, b) => b.source.length - a.source.length);
+  const starts = compat === "flecto" ? flectoStarts : literalStarts;
+  const startOf = ({ source }: RedirectItem): string => starts[source] ?? "";
+  const rankOf = (rule: RedirectItem): number => startOf(rule).length || Number.POSITIVE_INFINITY;
+  const found = compat === "flecto" ? redirects.toSorted((a, b) => rankOf(a) - rankOf(b) || 0) : redirects;
+  const longest = found.toSorted((a, b) => b.source.length - a.source.length);
   for (const type of ["REGEX_HOST", "REGEX"]) {
     const text = type === "REGEX" ? uri : name + uri;
     for (const rule of longest) {
       if (rule.type !== type || rule.source === "(" || rule.source === "a**") continue;
-      const found = text.startsWith(literalStarts[rule.source] ?? "")
-        ? RE2JS.compile(rule.source).exec(text)
-        : null;
-      if (found === null) continue;
-      const groups = found.length - 1;
-      const two = groups < 2 ? rule.target : rule.target.replaceAll("$2", found[2] ?? "");
-      const target = groups < 1 ? two : two.replaceAll("$1", found[1] ?? "");
+      const captures = text.startsWith(startOf(rule)) ? RE2JS.compile(rule.source).exec(text) : null;
+      if (captures === null) continue;
+      const groups = captures.length - 1;
+      const two = groups < 2 ? rule.target : rule.target.replaceAll("$2", captures[2] ?? "");
+      const target = groups < 1 ? two : two.replaceAll("$1", captures[1] ?? "");
       return `${rule.id} ${redirectStatuses[rule.status]} ${target}`;
     }
   }

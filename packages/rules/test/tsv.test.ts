@@ -89,27 +89,4 @@ describe("rule files", () => {
     );
     expect(parseRules("type\tsource\ttarget\tstatus\nbasic\t/a\t/b\t302\n", "tsv").redirects).toEqual(wanted);
   });
-
-  it("reads JSON and reports entries it cannot read", () => {
-    const good = { type: "BASIC", source: "/a", target: "/b", status: "FOUND" };
-    const file = parseRules(JSON.stringify({ redirects: [good, { type: "X" }], pages: [] }), "json");
-    expect(file.redirects).toEqual([good]);
-    expect(file.errors).toMatchObject([{ line: 2 }]);
-    for (const text of ["{", "3", '{"redirects":1}']) {
-      expect(() => parseRules(text, "json")).toThrow(expect.objectContaining({ code: "RULE_FILE_INVALID" }));
-    }
-  });
-
-  it("reads _redirects", () => {
-    const file = parseRules(
-      "# moved\n/a /b\n/n/* /m/:splat 302!\n/u/:id/x https://h/:id 308 # why\n/r /s 200\n",
-      "_redirects",
-    );
-    expect(file.redirects).toEqual([
-      { type: "BASIC", source: "/a", target: "/b", status: "MOVED_PERMANENT" },
-      { type: "REGEX", source: "^/n(?:/(.*))?$", target: "/m/$1", status: "FOUND" },
-      { type: "REGEX", source: "^/u/([^/?]+)/x$", target: "https://h/$1", status: "PERMANENT_REDIRECT" },
-    ]);
-    expect(file.errors).toMatchObject([{ line: 5 }]);
-  });
 });

@@ -1,9 +1,11 @@
 export { loadConfig, parseConfig } from "./config.ts";
 export { configJsonSchema, describeConfig } from "./describe.ts";
 export { serviceErrors } from "./errors.ts";
+export { boundHeapGrowth } from "./heap.ts";
 export { type Part, type StartOptions, startParts, stopParts } from "./lifecycle.ts";
 export { closeServer, listenOn } from "./listen.ts";
 export {
+  type ChangeableLog,
   createLog,
   describeError,
   type Log,

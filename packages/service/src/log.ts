@@ -27,11 +27,51 @@ export interface LogOptions {
   readonly destination?: LogDestination;
 }
 
+/** A log whose settings can be changed while it is used; its children change with it. */
+export interface ChangeableLog extends Log {
+  change(settings: Pick<LogOptions, "format" | "level">): void;
+}
+
 /** Makes a log: a JSON object per line for machines, or one short line per entry for people. */
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions): ChangeableLog {
   const isTTY = options.destination ? options.destination.isTTY === true : process.stdout.isTTY === true;
-  const output: LogDestination =
+  const destination: LogDestination =
     options.destination ?? pino.destination({ fd: 1, sync: isTTY, maxLength: 8 * 1024 * 1024 });
+  let root = createRoot(options, destination, isTTY);
+
+  /** Follows the root, and keeps what it made of the present one. */
+  function follow(make: () => Log): Log {
+    let madeOf = root;
+    let made = make();
+    const present = (): Log => {
+      if (madeOf !== root) {
+        madeOf = root;
+        made = make();
+      }
+      return made;
+    };
+    return {
+      debug: (fields, message) => present().debug(fields, message),
+      info: (fields, message) => present().info(fields, message),
+      warn: (fields, message) => present().warn(fields, message),
+      error: (fields, message) => present().error(fields, message),
+      child: (fields) => follow(() => present().child(fields)),
+    };
+  }
+
+  return {
+    ...follow(() => root),
+    change(settings) {
+      root = createRoot(settings, destination, isTTY);
+    },
+  };
+}
+
+function createRoot(
+  options: Pick<LogOptions, "format" | "level">,
+  output: LogDestination,
+  isTTY: boolean,
+): Log {
   const stream = options.format === "pretty" ? createPrettyStream(output, isTTY) : output;
   const logger = pino(
     {

@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { boundHeapGrowth } from "./heap.ts";
 import { type Part, startParts, stopParts } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 
@@ -19,6 +20,7 @@ type StopSignal = "SIGINT" | "SIGTERM";
  */
 export async function runUntilSignal(parts: readonly Part[], options: RunOptions): Promise<number> {
   const { log, stopDeadlineMs = 10_000 } = options;
+  boundHeapGrowth();
   const asked = new AbortController();
   const onSignal = (signal: StopSignal): void => {
     if (asked.signal.aborted) process.exit(128 + constants.signals[signal]);

@@ -53,3 +53,20 @@ describe("pretty log", () => {
     expect(lines[0]?.trimEnd()).not.toMatch(/\p{Cc}/u);
   });
 });
+
+describe("a log whose settings change", () => {
+  it("writes as it is told now, its children too, whenever they were made", () => {
+    const { lines, log } = collect({ format: "json" });
+    const child = log.child({ part: "agent" });
+    const grandchild = child.child({ project: "shop" });
+    child.debug({}, "unseen");
+    log.change({ level: "debug", format: "pretty" });
+    grandchild.debug({}, "seen");
+    log.change({ level: "error", format: "json" });
+    child.warn({}, "unseen");
+    child.error({}, "seen");
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toMatch(/ debug seen part=agent project=shop\n$/);
+    expect(JSON.parse(lines[1] ?? "")).toMatchObject({ level: "error", part: "agent", msg: "seen" });
+  });
+});

@@ -1,18 +1,21 @@
 /**
  * The admin address: health for balancers and orchestrators, metrics for Prometheus, status for people. Reading only.
- * Health is open; status and metrics ask for the token when one is configured.
+ * Health is open; status, hits and metrics ask for the token when one is configured.
  */
 import { durationSchema, type Log, type Secret } from "@posthouse/service";
 import { isFresh, isReady, type JobHealth } from "../core/health.ts";
 import type { Metrics } from "../core/metrics.ts";
 import { answerText, type Exchange, type ExchangeHandler } from "../http/exchange.ts";
-import { isAllowed } from "./token.ts";
+import { isAllowed } from "./access.ts";
+import { type HitsQuery, hitsQuerySchema } from "./hits-query.ts";
 
 export interface AdminOptions {
   readonly token: Secret | undefined;
   readonly jobs: readonly JobHealth[];
   readonly metrics: Metrics;
   readonly status: () => unknown;
+  /** The rules of a project with their hits; undefined when there is no such project. */
+  readonly hits: (project: string, query: HitsQuery) => Promise<object> | undefined;
   /** True from the moment on at which the agent stops. */
   readonly stopping: () => boolean;
   readonly log: Log;
@@ -58,16 +61,38 @@ export function createAdminHandler(options: AdminOptions): ExchangeHandler {
     }
   }
 
-  function scrape(exchange: Exchange): void {
-    metrics.text().then(
-      (text) => {
-        if (!exchange.aborted) exchange.answer(200, ["Content-Type", metrics.contentType], text);
+  /** Answers with what comes later; a failure is logged, and answered with 500. */
+  function answerLater<T>(exchange: Exchange, value: Promise<T>, answer: (value: T) => void): void {
+    value.then(
+      (ready) => {
+        if (!exchange.aborted) answer(ready);
       },
       (error: unknown) => {
-        log.error({ error }, "could not read the metrics");
+        log.error({ error, target: exchange.target }, "could not answer a request");
         if (!exchange.aborted) answerText(exchange, 500, "internal error\n");
       },
     );
+  }
+
+  function scrape(exchange: Exchange): void {
+    answerLater(exchange, metrics.text(), (text) =>
+      exchange.answer(200, ["Content-Type", metrics.contentType], text),
+    );
+  }
+
+  function hits(exchange: Exchange, query: URLSearchParams): void {
+    const asked = hitsQuerySchema.safeParse(Object.fromEntries(query));
+    if (!asked.success) {
+      const issues = asked.error.issues.map(
+        ({ path, message }) => `${path.join(".") || "query"}: ${message}`,
+      );
+      answerJson(exchange, 400, { code: "INVALID_QUERY", message: issues.join("; ") });
+      return;
+    }
+    const { project } = asked.data;
+    const list = options.hits(project, asked.data);
+    if (list) answerLater(exchange, list, (value) => answerJson(exchange, 200, { project, ...value }));
+    else answerJson(exchange, 404, { code: "UNKNOWN_PROJECT", message: `no project "${project}"` });
   }
 
   const routes = new Map<string, Route>([
@@ -75,6 +100,7 @@ export function createAdminHandler(options: AdminOptions): ExchangeHandler {
     ["/health/ready", ready],
     ["/health/fresh", fresh],
     ["/metrics", withToken(scrape)],
+    ["/hits", withToken(hits)],
     ["/status", withToken((exchange) => answerJson(exchange, 200, options.status()))],
   ]);
 

@@ -1,12 +1,17 @@
 import { dirname, resolve } from "node:path";
 import { loadConfig } from "@posthouse/service";
-import { type AgentConfig, agentConfigSchema } from "./schema.ts";
+import { type AgentConfig, agentConfigSchema, type ProjectConfig } from "./schema.ts";
 
-/** Reads a configuration file; a relative `state` is taken from the file's folder. Throws CONFIG_… errors. */
+/** Reads a configuration file; relative paths in it are taken from the file's folder. Throws CONFIG_… errors. */
 export async function loadAgentConfig(
   path: string,
   options: { env?: NodeJS.ProcessEnv } = {},
 ): Promise<AgentConfig> {
   const config = await loadConfig(path, agentConfigSchema, options);
-  return { ...config, state: resolve(dirname(path), config.state) };
+  const from = (relative: string): string => resolve(dirname(path), relative);
+  const projects = Object.entries(config.projects).map(([name, project]): [string, ProjectConfig] => [
+    name,
+    project.file === undefined ? project : { ...project, file: from(project.file) },
+  ]);
+  return { ...config, state: from(config.state), projects: Object.fromEntries(projects) };
 }

@@ -1,7 +1,5 @@
-import { type FSWatcher, watch } from "node:fs";
-import { stat } from "node:fs/promises";
-import { basename, dirname } from "node:path";
 import type { Log, Part } from "@posthouse/service";
+import { createFileWatch } from "../core/file-watch.ts";
 
 export interface WatchOptions {
   readonly log: Log;
@@ -11,33 +9,12 @@ export interface WatchOptions {
   readonly pollMs?: number;
 }
 
-const settleMs = 200;
-
-/** Watches the configuration file: the system's notices, a slow look at the file as well, and SIGHUP. */
-export function watchConfig(path: string, { log, onChange, pollMs = 2000 }: WatchOptions): Part {
-  let watcher: FSWatcher | undefined;
-  let poll: NodeJS.Timeout | undefined;
-  let settle: NodeJS.Timeout | undefined;
-  let seen = "";
+/** Watches the configuration file, and SIGHUP. */
+export function watchConfig(path: string, { log, onChange, pollMs }: WatchOptions): Part {
+  let isOn = false;
   let running: Promise<void> | undefined;
   let again = false;
-
-  const fingerprint = async (): Promise<string> => {
-    try {
-      const { ino, size, mtimeMs, ctimeMs } = await stat(path);
-      return [ino, size, mtimeMs, ctimeMs].join(" ");
-    } catch {
-      return ""; // between the two halves of a replacement; the next look decides
-    }
-  };
-
-  async function look(): Promise<void> {
-    const now = await fingerprint();
-    if (poll === undefined || now === "" || now === seen) return;
-    seen = now;
-    clearTimeout(settle);
-    settle = setTimeout(run, settleMs);
-  }
+  const file = createFileWatch(path, { log, onChange: run, pollMs });
 
   function run(): void {
     again = running !== undefined;
@@ -45,7 +22,7 @@ export function watchConfig(path: string, { log, onChange, pollMs = 2000 }: Watc
       .catch((error: unknown) => log.error({ error, file: path }, "the changed configuration is not used"))
       .finally(() => {
         running = undefined;
-        if (again && poll !== undefined) run();
+        if (again && isOn) run();
       });
   }
 
@@ -57,24 +34,14 @@ export function watchConfig(path: string, { log, onChange, pollMs = 2000 }: Watc
   return {
     name: "configuration watch",
     async start() {
-      seen = await fingerprint();
-      poll = setInterval(look, pollMs);
+      await file.start();
+      isOn = true;
       process.on("SIGHUP", onHangUp);
-      try {
-        watcher = watch(dirname(path), (_, file) => {
-          if (file === null || file === basename(path) || file.startsWith("..")) void look();
-        });
-        watcher.on("error", (error) => log.debug({ error }, "no notices of file changes; looking instead"));
-      } catch (error) {
-        log.debug({ error }, "no notices of file changes; looking instead");
-      }
     },
     async stop() {
+      isOn = false;
       process.off("SIGHUP", onHangUp);
-      clearInterval(poll);
-      clearTimeout(settle);
-      poll = undefined;
-      watcher?.close();
+      file.stop();
       await running;
     },
   };

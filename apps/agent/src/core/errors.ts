@@ -9,7 +9,9 @@ type Code =
   | "BACKEND_CLOSED"
   | "BACKEND_TIMED_OUT"
   | "BACKEND_GARBAGE"
-  | "BACKEND_BUSY";
+  | "BACKEND_BUSY"
+  | "RULE_FILE_MISSING"
+  | "RULE_FILE_UNUSABLE";
 
 /** The errors of @posthouse/agent. */
 export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
@@ -19,7 +21,7 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
   },
   RELOAD_NOT_READY: {
     message: "the changed project {project} had no rules within {seconds} s; the old one goes on",
-    hint: "check the Manager's address, the codes and the token: {reason}",
+    hint: "check the Manager's address, the codes and the token, or the rule file: {reason}",
   },
   AGENT_NOT_RUNNING: { message: "the agent does not run, so there is nothing to reload" },
   FILE_NOT_READABLE: { message: "the file {file} cannot be read: {reason}" },
@@ -32,5 +34,13 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
   BACKEND_GARBAGE: { message: "the backend's answer is not HTTP/1: {reason}" },
   BACKEND_BUSY: {
     message: "all {connections} connections to the backend {address} are busy, and the queue is full",
+  },
+  RULE_FILE_MISSING: {
+    message: "there is no rule file {file}",
+    hint: "rules that were loaded before are served on; the file is read as soon as it is there",
+  },
+  RULE_FILE_UNUSABLE: {
+    message: "the rule file {file} cannot be used: {reason}",
+    hint: "rules that were loaded before are served on; the file is read again when it changes",
   },
 });

@@ -14,11 +14,13 @@ export interface Tallies {
 }
 
 /** Called at scrape time: report each value with its labels. */
-type GaugeReader = (report: (labels: Labels, value: number) => void) => void;
+type Reader = (report: (labels: Labels, value: number) => void) => void;
 
 export interface Metrics {
   counter(name: string, help: string, labelNames?: readonly string[]): Tallies;
-  gauge(name: string, help: string, labelNames: readonly string[], read: GaugeReader): void;
+  gauge(name: string, help: string, labelNames: readonly string[], read: Reader): void;
+  /** A counter of what somebody else counts. */
+  total(name: string, help: string, labelNames: readonly string[], read: Reader): void;
   readonly contentType: string;
   /** All metrics in Prometheus' text format. */
   text(): Promise<string>;
@@ -44,8 +46,7 @@ export function createMetrics(): Metrics {
     });
   };
 
-  const counter: Metrics["counter"] = (name, help, labelNames = []) => {
-    const tallies = new Map<string, { labels: Labels; tally: Tally }>();
+  const total: Metrics["total"] = (name, help, labelNames, read) => {
     new Counter({
       name,
       help,
@@ -53,8 +54,15 @@ export function createMetrics(): Metrics {
       registers: [registry],
       collect() {
         this.reset();
-        for (const { labels, tally } of tallies.values()) this.inc({ ...labels }, tally.value);
+        read((labels, value) => this.inc({ ...labels }, value));
       },
+    });
+  };
+
+  const counter: Metrics["counter"] = (name, help, labelNames = []) => {
+    const tallies = new Map<string, { labels: Labels; tally: Tally }>();
+    total(name, help, labelNames, (report) => {
+      for (const { labels, tally } of tallies.values()) report(labels, tally.value);
     });
     return {
       with(labels) {
@@ -93,6 +101,7 @@ export function createMetrics(): Metrics {
   return {
     counter,
     gauge,
+    total,
     contentType: registry.contentType,
     text: () => registry.metrics(),
     start: () => void loopDelay.enable(),

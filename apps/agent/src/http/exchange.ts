@@ -27,7 +27,12 @@ export interface Exchange {
   readonly upgrade: string | undefined;
   /** True when the client went away before the answer. */
   readonly aborted: boolean;
-  /** Writes the whole answer. `headers` are names and values in turn; Content-Length is added. HEAD gets no body. */
+  /** A header of the answer, whatever that will be. The value is ASCII, or bytes as latin1. */
+  addHeader(name: string, value: string): void;
+  /**
+   * Writes the whole answer. `headers` are names and values in turn; Content-Length is added. HEAD gets no body, nor
+   * does 304.
+   */
   answer(status: number, headers: string[], body: string): void;
 
   // For answers that come from elsewhere, in pieces. Headers are names and values in turn and stay as they are.

@@ -22,6 +22,7 @@ export class Node1Exchange implements Exchange {
   readonly #response: ServerResponse;
   readonly #facts: RequestFacts;
   #continued = false;
+  #added: string[] | undefined;
   /** Nothing but the end of the connection says where the answer ends. */
   #endsWithConnection = false;
 
@@ -70,10 +71,16 @@ export class Node1Exchange implements Exchange {
     return this.#response.headersSent;
   }
 
+  addHeader(name: string, value: string): void {
+    this.#added ??= [];
+    this.#added.push(name, value);
+  }
+
   answer(status: number, headers: string[], body: string): void {
     const length = Buffer.byteLength(body);
-    if (length > 0 || this.method !== "HEAD") headers.push("Content-Length", String(length));
-    this.#noteClose(headers);
+    if (length > 0 || (this.method !== "HEAD" && status !== 304))
+      headers.push("Content-Length", String(length));
+    this.#complete(headers);
     const response = this.#response.writeHead(status, headers);
     const encoding = length === body.length ? "latin1" : "utf8";
     if (this.#mustLinger) {
@@ -81,6 +88,8 @@ export class Node1Exchange implements Exchange {
       response.write(body, encoding);
       this.#endLater();
     }
+    // Their values are bytes, so the body must not bring the head into its encoding.
+    else if (this.#added !== undefined) response.end(Buffer.from(body));
     // Head and body leave in one write; a text of ASCII only is cheaper to write as latin1.
     else response.end(body, encoding);
   }
@@ -104,7 +113,7 @@ export class Node1Exchange implements Exchange {
   }
 
   send(status: number, reason: string, headers: string[], body: Buffer): void {
-    this.#noteClose(headers);
+    this.#complete(headers);
     const response = this.#response.writeHead(status, reason, headers);
     if (this.#mustLinger) {
       response.write(Buffer.from(body));
@@ -117,7 +126,7 @@ export class Node1Exchange implements Exchange {
 
   begin(status: number, reason: string, headers: string[]): void {
     this.#endsWithConnection = this.httpVersion === "1.0" && !hasLength(headers);
-    this.#noteClose(headers);
+    this.#complete(headers);
     this.#response.writeHead(status, reason, headers);
   }
 
@@ -145,12 +154,13 @@ export class Node1Exchange implements Exchange {
     return this.#facts.body !== "none" && !this.#request.complete;
   }
 
-  #noteClose(headers: string[]): void {
+  #complete(headers: string[]): void {
     if (this.#isUnread) {
       const { body, bodyBytes } = this.#facts;
       const waits = this.expectsContinue && !this.#continued;
       if (waits || body === "chunked" || bodyBytes > maxUnreadBodyBytes) this.close = true;
     }
+    if (this.#added !== undefined) headers.push(...this.#added);
     if (this.close) headers.push("Connection", "close");
   }
 

@@ -27,6 +27,7 @@ export class UpgradeExchange implements Exchange {
   readonly peer: string | undefined;
   readonly #socket: Socket;
   readonly #rest: Buffer;
+  readonly #added: string[] = [];
   #answered = false;
   #endsWithConnection = false;
 
@@ -47,6 +48,10 @@ export class UpgradeExchange implements Exchange {
 
   get aborted(): boolean {
     return this.#socket.destroyed;
+  }
+
+  addHeader(name: string, value: string): void {
+    this.#added.push(name, value);
   }
 
   answer(status: number, headers: string[], body: string): void {
@@ -110,8 +115,8 @@ export class UpgradeExchange implements Exchange {
     if (this.#answered) return;
     this.#answered = true;
     let head = `HTTP/1.1 ${status} ${reason}\r\n`;
-    for (let index = 0; index < headers.length; index += 2)
-      head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+    const all = [...headers, ...this.#added];
+    for (let index = 0; index < all.length; index += 2) head += `${all[index]}: ${all[index + 1]}\r\n`;
     this.#socket.setTimeout(silentMs, () => this.#socket.destroy());
     this.#socket.write(`${head}Connection: close\r\n\r\n`, "latin1");
   }

@@ -22,17 +22,21 @@ import { type RequestFacts, readRequest } from "./node1-request.ts";
 import { UpgradeExchange } from "./node1-upgrade.ts";
 
 export interface HttpServer extends Part {
-  /** Replaced in one assignment when the configuration changes. */
-  handler: ExchangeHandler;
+  /** Who answers and what is counted; replaced when the configuration changes. */
+  role: ServerRole;
   /** Where it listens, from `start` on. */
   readonly address: ListenAddress | undefined;
+}
+
+export interface ServerRole {
+  readonly handler: ExchangeHandler;
+  readonly counters: HttpCounters;
 }
 
 export interface HttpServerOptions {
   readonly name: string;
   readonly listen: ListenAddress;
-  readonly handler: ExchangeHandler;
-  readonly counters: HttpCounters;
+  readonly role: ServerRole;
   readonly log: Log;
 }
 
@@ -91,7 +95,7 @@ export function createHttpCounters(metrics: Metrics): (listener: string) => Http
 
 /** Makes a server for one address. `stop` lets running requests finish, telling their clients to reconnect. */
 export function createNode1Server(options: HttpServerOptions): HttpServer {
-  const { name, listen, counters, log } = options;
+  const { name, listen, log } = options;
   let server: Server | undefined;
   let address: ListenAddress | undefined;
   let draining = false;
@@ -101,7 +105,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
 
   const part: HttpServer = {
     name,
-    handler: options.handler,
+    role: options.role,
     get address() {
       return address;
     },
@@ -119,11 +123,12 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       made.maxConnections = maxConnections;
       made.on("clientError", onClientError);
       made.on("connection", (socket) => {
-        counters.connections.value++;
-        counters.open.value++;
-        socket.once("close", onConnectionClosed);
+        const { connections, open } = part.role.counters;
+        connections.value++;
+        open.value++;
+        socket.once("close", () => open.value--);
       });
-      made.on("drop", () => counters.refused.connections.value++);
+      made.on("drop", () => part.role.counters.refused.connections.value++);
       address = await listenOn(made, listen);
       made.on("error", (error) => log.error({ error, listener: name }, "the listener failed"));
       server = made;
@@ -134,12 +139,8 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     },
   };
 
-  function onConnectionClosed(): void {
-    counters.open.value--;
-  }
-
   function onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue = false): void {
-    counters.requests.value++;
+    part.role.counters.requests.value++;
     const facts = readRequest(request);
     // What was pipelined waits for its turn: only safe requests may run side by side (RFC 9112, 9.3.2).
     if (response.socket === null)
@@ -160,10 +161,10 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     const close = draining || facts.upgrades;
     const exchange = new Node1Exchange(request, response, facts, { close, expectsContinue });
     try {
-      if (facts.refusal === undefined) part.handler.handle(exchange);
+      if (facts.refusal === undefined) part.role.handler.handle(exchange);
       else refuse(exchange, facts.refusal);
     } catch (error) {
-      counters.failed.value++;
+      part.role.counters.failed.value++;
       log.error({ error, listener: name, target: exchange.target }, "could not answer a request");
       if (exchange.answered) response.destroy();
       else answerText(exchange, 500, "internal error\n");
@@ -172,29 +173,29 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
 
   /** Something else than 100 is expected, which nobody here can do (RFC 9110, 10.1.1). */
   function onExpectation(request: IncomingMessage, response: ServerResponse): void {
-    counters.requests.value++;
-    counters.refused.syntax.value++;
+    part.role.counters.requests.value++;
+    part.role.counters.refused.syntax.value++;
     const facts = readRequest(request);
     const exchange = new Node1Exchange(request, response, facts, { close: true, expectsContinue: true });
     answerText(exchange, 417, "expectation failed\n");
   }
 
   function refuse(exchange: Node1Exchange, reason: string): void {
-    counters.refused.host.value++;
+    part.role.counters.refused.host.value++;
     exchange.close = true;
     answerText(exchange, 400, `${reason}\n`);
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, rest: Buffer): void {
-    counters.requests.value++;
+    part.role.counters.requests.value++;
     const facts = readRequest(request);
     const exchange = new UpgradeExchange(request, socket as Socket, rest, facts);
     socket.on("error", () => socket.destroy());
     try {
-      if (facts.refusal === undefined) part.handler.handle(exchange);
+      if (facts.refusal === undefined) part.role.handler.handle(exchange);
       else answerText(exchange, 400, `${facts.refusal}\n`);
     } catch (error) {
-      counters.failed.value++;
+      part.role.counters.failed.value++;
       log.error({ error, listener: name, target: exchange.target }, "could not answer a request");
       socket.destroy();
     }
@@ -202,8 +203,8 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
 
   /** No tunnel to just anywhere is made here (RFC 9110, 9.3.6). */
   function onConnect(_: IncomingMessage, socket: Duplex): void {
-    counters.requests.value++;
-    counters.refused.syntax.value++;
+    part.role.counters.requests.value++;
+    part.role.counters.refused.syntax.value++;
     endRefused(socket, "405 Method Not Allowed");
   }
 
@@ -215,7 +216,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       return;
     }
     broken.add(socket);
-    counters.refused[reason].value++;
+    part.role.counters.refused[reason].value++;
     endBroken(socket, status);
   }
 

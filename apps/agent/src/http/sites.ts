@@ -6,18 +6,46 @@ export interface HostTable<T> {
 }
 
 export interface HostEntry<T> {
+  /** Empty: all other hosts. */
   readonly match: readonly string[];
   readonly value: T;
 }
 
+export interface HostTableOptions {
+  /** Choose as Flecto's Traefik middleware does. */
+  readonly compat?: "flecto" | undefined;
+}
+
 const rememberedHosts = 1000;
 
-/** Makes the table of one listener. Hosts compare without case, port and final dot. */
-export function createHostTable<T>(entries: readonly HostEntry<T>[]): HostTable<T> {
+/**
+ * Makes the table of one listener. Hosts compare without case, port and final dot; with `compat: "flecto"` by the text
+ * before their first colon, and nothing has a special meaning.
+ */
+export function createHostTable<T>(
+  entries: readonly HostEntry<T>[],
+  { compat }: HostTableOptions = {},
+): HostTable<T> {
+  return compat === "flecto" ? createFlectoHostTable(entries) : createOwnHostTable(entries);
+}
+
+/** An IPv6 address is cut to `[`, and a host that was listed with a port is never found: both as in Flecto. */
+function createFlectoHostTable<T>(entries: readonly HostEntry<T>[]): HostTable<T> {
+  const exact = new Map<string, T>();
+  let fallback: T | undefined;
+  for (const { match, value } of entries) {
+    if (match.length === 0) fallback = value;
+    for (const host of match) exact.set(host, value);
+  }
+  return { find: (host) => exact.get(host.split(":", 1)[0] ?? "") ?? fallback };
+}
+
+function createOwnHostTable<T>(entries: readonly HostEntry<T>[]): HostTable<T> {
   const exact = new Map<string, T>();
   const suffixes = new Map<string, T>();
   let fallback: T | undefined;
   for (const { match, value } of entries) {
+    if (match.length === 0) fallback = value;
     for (const pattern of match) {
       const host = normaliseHost(pattern);
       if (host === "*") fallback = value;

@@ -1,7 +1,10 @@
 /** Where one host's requests go when no rule answers them: its upstreams, its limits, and what is counted. */
+
+import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Part } from "@posthouse/service";
 import type { Exchange } from "../http/exchange.ts";
+import type { BackendAddress } from "./backend/connection.ts";
 import type { ResponseHead } from "./backend/response-head.ts";
 import { type Balance, type Balancer, createBalancer } from "./balancer.ts";
 import { createDeadlines, type Deadlines } from "./deadlines.ts";
@@ -10,8 +13,6 @@ import type { ForwardCounters } from "./metrics.ts";
 import type { FailureReason } from "./proxied-request.ts";
 import { openTunnel, type Tunnel } from "./tunnel.ts";
 import { Upstream, type UpstreamOptions } from "./upstream.ts";
-import type { BackendAddress } from "./backend/connection.ts";
-import type { Duplex } from "node:stream";
 
 export interface ForwardLimits {
   readonly connectMs: number;

@@ -77,7 +77,10 @@ async function makeForward(
             onChange: ({ address }, healthy, why) =>
               healthy
                 ? log.info({ upstream: address.text, site }, "the backend is healthy")
-                : log.warn({ upstream: address.text, site, why }, "the backend is not healthy; it is passed over"),
+                : log.warn(
+                    { upstream: address.text, site, why },
+                    "the backend is not healthy; it is passed over",
+                  ),
           },
     counters: forwardCounters(site),
     errorStatus: (status) => status,

@@ -17,21 +17,27 @@ export interface ForwardCounters {
 
 /** Registers what forwards count; the label `site` tells them apart. */
 export function createForwardCounters(metrics: Metrics): (site: string) => ForwardCounters {
-  const responses = metrics.counter("posthouse_proxy_responses_total", "Answers of backends, by class of status.", [
+  const responses = metrics.counter(
+    "posthouse_proxy_responses_total",
+    "Answers of backends, by class of status.",
+    ["site", "class"],
+  );
+  const failures = metrics.counter(
+    "posthouse_proxy_failures_total",
+    "Attempts that a backend did not answer.",
+    ["site", "upstream", "reason"],
+  );
+  const errors = metrics.counter(
+    "posthouse_proxy_errors_total",
+    "Requests answered with an error of the proxy's own.",
+    ["site", "status"],
+  );
+  const retries = metrics.counter("posthouse_proxy_retries_total", "Requests sent to another upstream.", [
     "site",
-    "class",
   ]);
-  const failures = metrics.counter("posthouse_proxy_failures_total", "Attempts that a backend did not answer.", [
+  const aborted = metrics.counter("posthouse_proxy_client_aborts_total", "Requests whose client went away.", [
     "site",
-    "upstream",
-    "reason",
   ]);
-  const errors = metrics.counter("posthouse_proxy_errors_total", "Requests answered with an error of the proxy's own.", [
-    "site",
-    "status",
-  ]);
-  const retries = metrics.counter("posthouse_proxy_retries_total", "Requests sent to another upstream.", ["site"]);
-  const aborted = metrics.counter("posthouse_proxy_client_aborts_total", "Requests whose client went away.", ["site"]);
   const bytes = metrics.counter("posthouse_proxy_body_bytes_total", "Bytes of bodies, by direction.", [
     "site",
     "direction",

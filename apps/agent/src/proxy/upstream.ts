@@ -1,5 +1,5 @@
-import { type PoolOptions, BackendPool } from "./backend/pool.ts";
 import type { BackendAddress } from "./backend/connection.ts";
+import { BackendPool, type PoolOptions } from "./backend/pool.ts";
 
 export interface UpstreamOptions extends PoolOptions {
   /** Failures in a row after which it is left alone. */

@@ -1,14 +1,13 @@
-import type { ClientStatus } from "@posthouse/client";
 import type { RuleSet } from "@posthouse/rules";
 import type { JobHealth } from "../core/health.ts";
 
 interface Copy {
   readonly project: string;
   readonly ruleSet: RuleSet | undefined;
-  readonly status: ClientStatus;
+  readonly status: { readonly checkedAt: Date | undefined };
 }
 
-/** The redirects job can serve when each of its projects has rules, from disk or from the Manager. */
+/** The redirects job can serve when each of its projects has rules, from disk, from its file or from the Manager. */
 export function createRedirectsHealth(copies: readonly Copy[]): JobHealth {
   return {
     job: "redirects",

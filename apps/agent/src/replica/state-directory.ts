@@ -3,7 +3,12 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { agentErrors } from "../core/errors.ts";
 
-/** Makes the state directory and writes into it once, so that a missing permission is found now. Throws STATE_NOT_WRITABLE. */
+const fullDisk = new Set(["ENOSPC", "EDQUOT"]);
+
+/**
+ * Makes the state directory and writes into it once, so that a missing permission is found now. Throws
+ * STATE_NOT_WRITABLE, but not for a full disk: that passes, and serving needs none.
+ */
 export async function prepareStateDirectory(directory: string): Promise<void> {
   const probe = join(directory, `.probe-${randomUUID()}`);
   try {
@@ -11,6 +16,7 @@ export async function prepareStateDirectory(directory: string): Promise<void> {
     await writeFile(probe, "");
   } catch (cause) {
     const reason = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
+    if (fullDisk.has(reason)) return;
     throw agentErrors.create("STATE_NOT_WRITABLE", { directory, reason }, { cause });
   } finally {
     await rm(probe, { force: true }).catch(() => {});

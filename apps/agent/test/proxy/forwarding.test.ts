@@ -1,5 +1,5 @@
-import { exchangeBytes, sendRaw } from "@posthouse/testkit/raw-http";
 import { answerWith, startRawBackend } from "@posthouse/testkit/raw-backend";
+import { exchangeBytes, sendRaw } from "@posthouse/testkit/raw-http";
 import { describe, expect, it } from "vitest";
 import { startProxy } from "./harness.ts";
 
@@ -41,10 +41,11 @@ describe("forwarding", () => {
 
   it("tunnels an upgrade and passes on a refused one", async () => {
     await using backend = await startRawBackend(({ socket, received }) => {
-      if (/^GET \/no /.test(received))
-        socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
+      if (/^GET \/no /.test(received)) socket.end("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno");
       else if (received.endsWith("\r\n\r\n"))
-        socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello ");
+        socket.write(
+          "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello ",
+        );
       else if (received.endsWith("ping")) socket.end("pong");
     });
     await using proxy = await startProxy({ forward: `http://127.0.0.1:${backend.port}` });

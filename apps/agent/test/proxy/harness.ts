@@ -1,7 +1,7 @@
-import { createLog, parseConfig } from "@posthouse/service";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createLog, parseConfig } from "@posthouse/service";
 import { type Agent, agentConfigSchema, createAgent } from "../../src/index.ts";
 import { portOf } from "../harness.ts";
 

@@ -12,6 +12,7 @@ import { formatCursor } from "./cursor.ts";
 import { sendGoJson } from "./error-answers.ts";
 import { goJson } from "./go-json.ts";
 import { type ListQuery, parseListQuery } from "./list-query.ts";
+import { createWalkPositions } from "./walk-positions.ts";
 
 const rowsPerRead = 2_000;
 
@@ -22,12 +23,13 @@ export function registerAgentApi(app: FastifyInstance, { projects, items, agents
     const { ns, prj } = request.params as ProjectParams;
     return projects.get(ns, prj);
   };
+  const positions = createWalkPositions();
   app.removeAllContentTypeParsers();
   app.addContentTypeParser("*", { parseAs: "string" }, (_request, body, done) => done(null, body));
 
   app.get("/version", access({ resource: "any", action: "read" }), async (request, reply) => {
-    const { version } = await projectOf(request);
-    reply.header(syncHeader, "1");
+    const { version, hash } = await projectOf(request);
+    reply.header(syncHeader, "1").header("etag", `"${Buffer.from(hash).toString("hex")}"`);
     return sendGoJson(reply, version);
   });
 
@@ -45,8 +47,11 @@ export function registerAgentApi(app: FastifyInstance, { projects, items, agents
     const total = cursor?.total ?? (kind === "redirect" ? project.redirects : project.pages);
     const delivered = cursor?.delivered ?? offset;
     const wanted = limit > 0 ? limit : Number.POSITIVE_INFINITY;
-    let after = cursor?.id ?? 0;
-    let skip = cursor || limit <= 0 ? 0 : Math.max(0, offset);
+    const walk = { projectId: project.id, version: project.version, kind };
+    const start = cursor || limit <= 0 ? 0 : Math.max(0, offset);
+    const known = start > 0 ? positions.find(walk, start) : undefined;
+    let after = cursor?.id ?? known ?? 0;
+    let skip = known === undefined ? start : 0;
     let count = 0;
     let text = '{"Items":[';
     while (count < wanted) {
@@ -63,6 +68,7 @@ export function registerAgentApi(app: FastifyInstance, { projects, items, agents
         text = "";
       }
     }
+    if (!cursor && limit > 0 && count > 0) positions.note(walk, start + count, after);
     const next =
       count === limit && limit > 0 ? formatCursor({ id: after, total, delivered: delivered + count }) : "";
     yield `${text}],"Total":${total},"Limit":${limit},"Offset":${delivered}${next && `,"Next":"${next}"`}}\n`;

@@ -49,27 +49,28 @@ interface Field {
   readonly source: string;
 }
 
-/** Keys whatever their case, as Go's decoder reads them. */
+/** Keys whatever their case, as Go's decoder reads them; nothing, or null, is a report that says nothing. */
 function readFields(text: string): Map<string, Field> {
-  const sources = new Map<unknown, string>();
-  let value: unknown = {};
+  const sources = new Map<object, Map<string, string>>();
+  function note(this: object, key: string, read: unknown, context?: { source?: string }): unknown {
+    if (typeof read === "number") {
+      const known = sources.get(this) ?? new Map<string, string>();
+      sources.set(this, known.set(key, context?.source ?? String(read)));
+    }
+    return read;
+  }
+  let value: unknown;
   try {
-    value =
-      text.trim() === ""
-        ? {}
-        : JSON.parse(text, ((key: string, read: unknown, context?: { source?: string }) => {
-            if (typeof read === "number") sources.set(key, context?.source ?? String(read));
-            return read;
-          }) as (key: string, value: unknown) => unknown);
+    value = text.trim() === "" ? {} : (JSON.parse(text, note) ?? {});
   } catch (error) {
     throw badRequest(error instanceof Error ? error.message : String(error));
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value))
-    throw badRequest("expected an object");
+  if (typeof value !== "object" || Array.isArray(value)) throw badRequest("expected an object");
+  const numbers = sources.get(value as object);
   return new Map(
-    Object.entries(value).map(([key, read]) => [
+    Object.entries(value as object).map(([key, read]) => [
       key.toLowerCase(),
-      { value: read, source: sources.get(key) ?? "" },
+      { value: read as unknown, source: numbers?.get(key) ?? "" },
     ]),
   );
 }

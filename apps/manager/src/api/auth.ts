@@ -5,8 +5,8 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { errors } from "../errors.ts";
 import { type AdminPermission, allows, allowsAdmin, type Permission } from "../store/permission.ts";
+import type { SessionStore } from "../store/session.ts";
 import { type Subject, type TokenStore, tokenPrefix } from "../store/token.ts";
-import type { UserStore } from "../store/user.ts";
 
 export interface ProjectRight {
   readonly resource: "redirect" | "page" | "agent" | "any";
@@ -29,7 +29,15 @@ declare module "fastify" {
   }
   interface FastifyRequest {
     subject: Subject | undefined;
+    /** The token that the request carries, once it was accepted. */
+    secret: string;
   }
+}
+
+export interface AuthOptions {
+  readonly stores: { readonly tokens: TokenStore; readonly sessions: SessionStore };
+  /** Name of the header that carries `Bearer TOKEN`, in lower case. */
+  readonly header: string;
 }
 
 export interface ProjectParams {
@@ -38,8 +46,9 @@ export interface ProjectParams {
 }
 
 /** Puts the check before every route of the server, those that do not exist below /api included. */
-export function registerAuth(app: FastifyInstance, stores: { tokens: TokenStore; users: UserStore }): void {
+export function registerAuth(app: FastifyInstance, { stores, header }: AuthOptions): void {
   app.decorateRequest("subject", undefined);
+  app.decorateRequest("secret", "");
   app.addHook("onRoute", ({ method, url, config }) => {
     if (config?.access === undefined) throw new Error(`${String(method)} ${url} does not say who may use it`);
   });
@@ -48,8 +57,10 @@ export function registerAuth(app: FastifyInstance, stores: { tokens: TokenStore;
       ? missingRouteAccess(request)
       : (request.routeOptions.config.access ?? "authenticated");
     if (access === "public" || (access === "loopback-or-metrics" && isLoopback(request))) return;
-    const subject = await authenticate(request, stores);
+    const secret = bearerOf(request, header);
+    const subject = await authenticate(secret, stores);
     request.subject = subject;
+    request.secret = secret;
     if (access === "authenticated") return;
     if (access === "loopback-or-metrics") return requireAdmin(subject, { section: "*", action: "read" });
     if ("admin" in access) return requireAdmin(subject, access.admin);
@@ -61,26 +72,28 @@ export function registerAuth(app: FastifyInstance, stores: { tokens: TokenStore;
 const missingRouteAccess = (request: FastifyRequest): Access =>
   request.url.startsWith("/api/") ? "authenticated" : "public";
 
-async function authenticate(
-  request: FastifyRequest,
-  { tokens, users }: { tokens: TokenStore; users: UserStore },
-): Promise<Subject> {
-  const secret = bearerOf(request);
+async function authenticate(secret: string, { tokens, sessions }: AuthOptions["stores"]): Promise<Subject> {
   if (secret.startsWith(tokenPrefix)) {
     const subject = await tokens.find(secret);
     if (!subject) throw errors.create("TOKEN_REFUSED");
     return subject;
   }
-  const subject = await users.find(secret);
+  const subject = await sessions.find(secret);
   if (!subject) throw errors.create("SESSION_REFUSED");
   return subject;
 }
 
-/** The secret that the request carries. @throws AUTHORIZATION_MISSING */
-export function bearerOf(request: FastifyRequest): string {
-  const header = request.headers.authorization ?? "";
-  if (!header.startsWith("Bearer ") || header.length <= 7) throw errors.create("AUTHORIZATION_MISSING");
-  return header.slice(7);
+/** @throws AUTHORIZATION_MISSING */
+function bearerOf({ headers }: FastifyRequest, header: string): string {
+  const value = headers[header];
+  if (typeof value !== "string" || !value.startsWith("Bearer ") || value.length <= 7)
+    throw errors.create("AUTHORIZATION_MISSING");
+  return value.slice(7);
+}
+
+/** The token or session with which a request came to a route that is not public. */
+export function secretOf(request: FastifyRequest): string {
+  return request.secret;
 }
 
 /** Who sent this request to a route that is not public. */

@@ -9,8 +9,12 @@ export interface EventHub {
   /** Takes over a response. @throws STREAMS_TOO_MANY */
   open(projectId: number, subject: Subject, response: ServerResponse, now: VersionEvent): void;
   publish(projectId: number, event: VersionEvent): void;
-  /** Ends the streams of a token that was deleted. */
+  /** Ends the streams of a token that was deleted or may do other things now. */
   closeToken(tokenId: number): void;
+  /** Ends the streams of everybody who is logged in: somebody's rights changed. */
+  closeUsers(): void;
+  /** Ends the streams of projects that were removed. */
+  closeProjects(projectIds: readonly number[]): void;
   close(): void;
 }
 
@@ -28,6 +32,9 @@ export function createEventHub(maxStreams: number): EventHub {
   const send = (stream: Stream, text: string): void => {
     if (stream.response.writableLength > maxUnreadBytes) stream.response.destroy();
     else stream.response.write(text);
+  };
+  const end = (isMeant: (stream: Stream) => boolean): void => {
+    for (const stream of streams) if (isMeant(stream)) stream.response.end();
   };
   const isOver = ({ subject }: Stream): boolean =>
     subject.expiresAt !== undefined && subject.expiresAt <= Date.now();
@@ -59,10 +66,9 @@ export function createEventHub(maxStreams: number): EventHub {
       const text = formatEvent(event);
       for (const stream of streams) if (stream.projectId === projectId) send(stream, text);
     },
-    closeToken(tokenId) {
-      for (const { subject, response } of streams)
-        if (subject.kind === "token" && subject.id === tokenId) response.end();
-    },
+    closeToken: (tokenId) => end(({ subject }) => subject.kind === "token" && subject.id === tokenId),
+    closeUsers: () => end(({ subject }) => subject.kind === "user"),
+    closeProjects: (ids) => end(({ projectId }) => ids.includes(projectId)),
     close() {
       clearInterval(heartbeat);
       for (const { response } of streams) response.end();

@@ -2,15 +2,23 @@ import { pipeline, type Readable, Transform } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { errors } from "../errors.ts";
 import type { Stores } from "../store/stores.ts";
+import { subjectOf } from "./auth.ts";
 import { answers, importQuery, projectParams } from "./management-schemas.ts";
 import { type ManagementServer, projectUrl } from "./management-server.ts";
 
 const maxBytes = 200 * 1024 * 1024;
 
-/** `POST …/import`: a tab-separated text, plain or compressed with gzip, read as it arrives. */
+/** `POST …/import`: rows separated by tabs, commas or semicolons, plain or compressed with gzip, read as they arrive. */
 export function registerImportRoute(app: ManagementServer, { projects, importer }: Stores): void {
   app.removeAllContentTypeParsers();
-  const types = ["text/tab-separated-values", "text/csv", "text/plain", "application/octet-stream"];
+  const types = [
+    "text/tab-separated-values",
+    "text/csv",
+    "text/plain",
+    "application/csv",
+    "application/vnd.ms-excel", // what Windows calls .csv
+    "application/octet-stream",
+  ];
   app.addContentTypeParser(types, (_request, payload, done) => done(null, payload));
   app.post(
     `${projectUrl}/import`,
@@ -30,8 +38,9 @@ export function registerImportRoute(app: ManagementServer, { projects, importer 
       if (!body) throw errors.create("MEDIA_TYPE_UNSUPPORTED", { expected: types[0] ?? "" });
       const text = readText(body, request.headers["content-encoding"]);
       try {
-        const result = await importer.importRedirects(id, text, request.query.overwrite);
-        return { ...result, errors: [...result.errors] };
+        const by = subjectOf(request);
+        const result = await importer.importRedirects(id, text, { ...request.query, by });
+        return { ...result, errors: [...result.errors], warnings: [...result.warnings] };
       } finally {
         text.destroy();
       }

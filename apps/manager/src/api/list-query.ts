@@ -27,9 +27,9 @@ function integerOf(text: string | undefined, fallback: number): number {
   if (text === "") return 0;
   const reason = `strconv.ParseInt: parsing ${JSON.stringify(text)}: `;
   if (!/^[+-]?\d+$/.test(text)) throw bindError(`${reason}invalid syntax`);
-  const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw bindError(`${reason}value out of range`);
-  return value;
+  const value = BigInt(text.replace("+", ""));
+  if (value !== BigInt.asIntN(64, value)) throw bindError(`${reason}value out of range`);
+  return Number(value);
 }
 
 const bindError = (reason: string): Error => new Error(`code=400, message=${reason}, internal=${reason}`);

@@ -10,8 +10,14 @@ import {
 import type { Stores } from "../store/stores.ts";
 import { registerAccountRoutes } from "./account-routes.ts";
 import { registerDraftRoutes } from "./draft-routes.ts";
+import { registerExportRoute } from "./export-route.ts";
+import { registerFleetRoutes } from "./fleet-routes.ts";
 import { registerImportRoute } from "./import-route.ts";
+import { registerJournalRoutes } from "./journal-routes.ts";
 import { registerProjectRoutes } from "./project-routes.ts";
+import { registerRoleRoutes } from "./role-routes.ts";
+import { registerUserRoutes } from "./user-routes.ts";
+import { registerVersionRoutes } from "./version-routes.ts";
 
 const withZod = (app: FastifyInstance) => app.withTypeProvider<ZodTypeProvider>();
 
@@ -31,7 +37,13 @@ export async function registerManagementApi(plain: FastifyInstance, stores: Stor
     const app = withZod(scope);
     registerProjectRoutes(app, stores);
     registerDraftRoutes(app, stores);
+    registerExportRoute(app, stores);
+    registerFleetRoutes(app, stores);
     registerAccountRoutes(app, stores);
+    registerVersionRoutes(app, stores);
+    registerUserRoutes(app, stores);
+    registerRoleRoutes(app, stores);
+    registerJournalRoutes(app, stores);
     app.get("/openapi.json", { config: { access: "public" }, schema: { hide: true } }, () => app.swagger());
   });
   await plain.register(async (scope) => registerImportRoute(withZod(scope), stores));

@@ -1,4 +1,4 @@
-import { codeSchema, pageSchema, redirectSchema } from "@posthouse/protocol";
+import { codeSchema } from "@posthouse/protocol";
 import * as z from "zod";
 import {
   type AdminPermission,
@@ -7,17 +7,17 @@ import {
   permissionSchema,
 } from "../store/permission.ts";
 import type { Named } from "../store/project.ts";
-import type { Credentials } from "../store/user.ts";
+import type { Credentials } from "../store/session.ts";
 import type { ProjectParams } from "./auth.ts";
 
 interface IdParams {
   readonly id: number;
 }
 
-interface ListQuery {
-  readonly limit: number;
-  readonly cursor: number;
-  readonly search?: string | undefined;
+interface ImportQuery {
+  readonly overwrite: boolean;
+  /** For the journal. */
+  readonly filename?: string | undefined;
 }
 
 interface TokenBody {
@@ -32,19 +32,18 @@ export const namedBody: z.ZodType<Named> = z.strictObject({
   code: codeSchema,
   name: z.string().trim().min(1).max(200),
 });
+export const nameBody: z.ZodType<{ readonly name: string }> = z.strictObject({
+  name: z.string().trim().min(1).max(200),
+});
 const project = z.object({ ns: z.string(), prj: z.string() });
 export const namespaceParams: z.ZodType<{ readonly ns: string }> = project.pick({ ns: true });
 export const projectParams: z.ZodType<ProjectParams> = project;
 const id = z.object({ id: z.coerce.number().int().min(1).max(Number.MAX_SAFE_INTEGER) });
 export const idParams: z.ZodType<IdParams> = id;
 export const projectIdParams: z.ZodType<ProjectParams & IdParams> = project.extend(id.shape);
-export const listQuery: z.ZodType<ListQuery> = z.object({
-  limit: z.coerce.number().int().min(1).max(1_000).default(100),
-  cursor: z.coerce.number().int().min(0).default(0),
-  search: z.string().max(600).optional(),
-});
-export const importQuery: z.ZodType<{ readonly overwrite: boolean }> = z.object({
+export const importQuery: z.ZodType<ImportQuery> = z.object({
   overwrite: z.stringbool().default(true),
+  filename: z.string().max(255).optional(),
 });
 export const tokenBody: z.ZodType<TokenBody> = z.strictObject({
   name: z
@@ -62,26 +61,11 @@ export const sessionBody: z.ZodType<Credentials> = z.strictObject({
 });
 
 /* What it answers. */
-const changeSchema = z.enum(["CREATE", "UPDATE", "DELETE"]);
-const draftSchema = z.object({
-  id: z.number(),
-  kind: z.enum(["redirect", "page"]),
-  change: changeSchema,
-  createdAt: z.string(),
-  redirect: redirectSchema.optional(),
-  page: pageSchema.optional(),
-});
-const countsSchema = z.object({ created: z.number(), updated: z.number(), deleted: z.number() });
 type Answer =
   | "named"
   | "namedList"
   | "project"
-  | "items"
-  | "draft"
-  | "drafts"
-  | "published"
   | "imported"
-  | "agents"
   | "token"
   | "tokens"
   | "session"
@@ -102,18 +86,6 @@ export const answers: Readonly<Record<Answer, z.ZodType>> = {
     pages: z.number(),
     drafts: z.object({ redirects: z.number(), pages: z.number() }),
   }),
-  items: z.object({
-    items: z.array(z.looseObject({ id: z.number(), draft: changeSchema.nullable() })),
-    next: z.number().optional(),
-  }),
-  draft: z.object({ draft: draftSchema }),
-  drafts: z.object({ items: z.array(draftSchema), next: z.number().optional() }),
-  published: z.object({
-    version: z.number(),
-    hash: z.string(),
-    redirects: countsSchema,
-    pages: countsSchema,
-  }),
   imported: z.object({
     success: z.boolean(),
     totalLines: z.number(),
@@ -129,8 +101,11 @@ export const answers: Readonly<Record<Answer, z.ZodType>> = {
         message: z.string(),
       }),
     ),
+    warningCount: z.number(),
+    warnings: z.array(
+      z.object({ line: z.number(), source: z.string(), code: z.string(), message: z.string() }),
+    ),
   }),
-  agents: z.object({ items: z.array(z.looseObject({ name: z.string() })) }),
   token: z.object({ id: z.number(), name: z.string(), token: z.string(), preview: z.string() }),
   tokens: z.object({
     items: z.array(

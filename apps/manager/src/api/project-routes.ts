@@ -3,14 +3,13 @@ import { allowsAdmin } from "../store/permission.ts";
 import type { Stores } from "../store/stores.ts";
 import type { Subject } from "../store/token.ts";
 import { subjectOf } from "./auth.ts";
-import { answers, namedBody, namespaceParams, projectParams } from "./management-schemas.ts";
+import { answers, nameBody, namedBody, namespaceParams, projectParams } from "./management-schemas.ts";
 import { type ManagementServer, projectUrl } from "./management-server.ts";
 
 const anyRead = { project: [{ resource: "any", action: "read" }] } as const;
-const anyWrite = { project: [{ resource: "any", action: "write" }] } as const;
 
-/** Namespaces, projects, publishing and the fleet. */
-export function registerProjectRoutes(app: ManagementServer, { projects, publisher, agents }: Stores): void {
+/** Namespaces and projects. */
+export function registerProjectRoutes(app: ManagementServer, { projects }: Stores): void {
   app.get(
     "/namespaces",
     { config: { access: "authenticated" }, schema: { response: { 200: answers.namedList } } },
@@ -26,7 +25,7 @@ export function registerProjectRoutes(app: ManagementServer, { projects, publish
       schema: { body: namedBody, response: { 201: answers.named } },
     },
     async (request, reply) => {
-      await projects.createNamespace(request.body);
+      await projects.createNamespace(request.body, subjectOf(request));
       return reply.code(201).send(request.body);
     },
   );
@@ -50,7 +49,7 @@ export function registerProjectRoutes(app: ManagementServer, { projects, publish
       schema: { params: namespaceParams, body: namedBody, response: { 201: answers.named } },
     },
     async (request, reply) => {
-      await projects.create(request.params.ns, request.body);
+      await projects.create(request.params.ns, request.body, subjectOf(request));
       return reply.code(201).send(request.body);
     },
   );
@@ -72,23 +71,50 @@ export function registerProjectRoutes(app: ManagementServer, { projects, publish
       };
     },
   );
-  app.post(
-    `${projectUrl}/publish`,
-    { config: { access: anyWrite }, schema: { params: projectParams, response: { 200: answers.published } } },
+  app.put(
+    "/namespaces/:ns",
+    {
+      config: { access: { admin: { section: "namespaces", action: "write" } } },
+      schema: { params: namespaceParams, body: nameBody, response: { 200: answers.named } },
+    },
     async (request) => {
-      const project = await projects.get(request.params.ns, request.params.prj);
-      return publisher.publish(project, subjectOf(request).name);
+      const named = { code: request.params.ns, name: request.body.name };
+      await projects.renameNamespace(named, subjectOf(request));
+      return named;
     },
   );
-  app.get(
-    `${projectUrl}/agents`,
+  app.delete(
+    "/namespaces/:ns",
     {
-      config: { access: { project: [{ resource: "agent", action: "read" }] } },
-      schema: { params: projectParams, response: { 200: answers.agents } },
+      config: { access: { admin: { section: "namespaces", action: "write" } } },
+      schema: { params: namespaceParams, response: { 204: answers.nothing } },
+    },
+    async (request, reply) => {
+      await projects.removeNamespace(request.params.ns, subjectOf(request));
+      return reply.code(204).send(null);
+    },
+  );
+  app.put(
+    projectUrl,
+    {
+      config: { access: { admin: { section: "projects", action: "write" } } },
+      schema: { params: projectParams, body: nameBody, response: { 200: answers.named } },
     },
     async (request) => {
-      const { id } = await projects.get(request.params.ns, request.params.prj);
-      return { items: (await agents.list(id)).map((agent) => ({ ...agent })) };
+      const named = { code: request.params.prj, name: request.body.name };
+      await projects.rename(request.params.ns, named, subjectOf(request));
+      return named;
+    },
+  );
+  app.delete(
+    projectUrl,
+    {
+      config: { access: { admin: { section: "projects", action: "write" } } },
+      schema: { params: projectParams, response: { 204: answers.nothing } },
+    },
+    async (request, reply) => {
+      await projects.remove(request.params.ns, request.params.prj, subjectOf(request));
+      return reply.code(204).send(null);
     },
   );
 }

@@ -16,6 +16,8 @@ export interface ServerOptions {
   readonly metrics: Metrics;
   readonly log: Log;
   readonly isReady: () => Promise<boolean>;
+  /** Name of the header that carries tokens. */
+  readonly authorizationHeader: string;
 }
 
 const bodyLimit = 1024 * 1024;
@@ -37,7 +39,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     routerOptions: { maxParamLength: 512 },
   });
   registerErrorAnswers(app, log);
-  registerAuth(app, stores);
+  registerAuth(app, { stores, header: options.authorizationHeader.toLowerCase() });
   app.addHook("onResponse", async (request, reply) => {
     const route = request.is404 ? "none" : (request.routeOptions.url ?? "none");
     const labels = { method: request.method, route, status: String(reply.statusCode) };

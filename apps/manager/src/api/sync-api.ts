@@ -1,6 +1,5 @@
 /** What our own agents use beside Flecto's API: the whole compressed, the difference, and being told. */
-import { promisify } from "node:util";
-import { createGunzip, gzip } from "node:zlib";
+import { createGunzip } from "node:zlib";
 import type { VersionEvent } from "@posthouse/protocol";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import { errors } from "../errors.ts";
@@ -9,7 +8,6 @@ import type { Stores } from "../store/stores.ts";
 import { type ProjectParams, subjectOf } from "./auth.ts";
 import type { EventHub } from "./event-hub.ts";
 
-const compress = promisify(gzip);
 const compressFromBytes = 1_024;
 const config = {
   access: {
@@ -54,11 +52,10 @@ export function registerSyncApi(
     const { from } = request.query as { from?: unknown };
     if (typeof from !== "string" || !/^\d{1,15}$/.test(from))
       throw errors.create("REQUEST_INVALID", { reason: "from must be a version, such as ?from=3" });
-    const { id } = await projectOf(request);
-    const text = await changes.since(id, Number(from));
+    const { text, gzip } = await changes.since(await projectOf(request), Number(from));
     reply.type("application/x-ndjson").header("vary", "accept-encoding");
     if (text.length < compressFromBytes || !acceptsGzip(request)) return reply.send(text);
-    return reply.header("content-encoding", "gzip").send(await compress(text));
+    return reply.header("content-encoding", "gzip").send(gzip);
   });
 
   app.get("/events", { config }, async (request, reply) => {

@@ -1,6 +1,6 @@
 /**
- * The database: one SQLite file with two connections, each in a thread of its own, so that neither an import nor a
- * publish makes a reader wait. Everything that changes rows goes through `write`, one transaction after the other.
+ * The database: one SQLite file with three connections, each in a thread of its own, so that polls and token checks
+ * wait neither for an import or a publish nor for somebody's search.
  */
 import { closeSync, openSync } from "node:fs";
 import { isPosthouseError } from "@posthouse/protocol";
@@ -12,12 +12,18 @@ import { migrations } from "./migrations.ts";
 import type { Schema } from "./schema.ts";
 import { createSqliteDialect } from "./sqlite-dialect.ts";
 import { openFailure } from "./sqlite-error.ts";
-import { openSqliteThread, type SqliteThread } from "./sqlite-thread.ts";
+import { deferThread, openSqliteThread, type SqliteThread } from "./sqlite-thread.ts";
 
 export interface Database {
   readonly path: string;
+  /** For what agents wait for: rows found by a key. */
   readonly read: Kysely<Schema>;
+  /** For reading that may take long: searches, differences, exports. */
+  readonly scan: Kysely<Schema>;
+  /** The only one that changes rows, one transaction after the other. */
   readonly write: Kysely<Schema>;
+  /** Statements and transactions that wait for `write`. */
+  readonly waitingWrites: () => number;
   close(): Promise<void>;
 }
 
@@ -25,7 +31,7 @@ const cache = "pragma cache_size = -65536";
 const writerStatements = [
   "pragma journal_mode = wal",
   "pragma synchronous = full",
-  "pragma wal_autocheckpoint = 4000",
+  "pragma wal_autocheckpoint = 2000",
   "pragma journal_size_limit = 67108864",
   cache,
 ];
@@ -36,28 +42,32 @@ const maxWaitingWrites = 1_000;
 export async function openDatabase(path: string): Promise<Database> {
   const lock = lockDatabase(path);
   const threads: SqliteThread[] = [];
+  let waitingWrites = 0;
+  const noteWaitingWrites = (count: number): void => {
+    waitingWrites = count;
+  };
   const close = async (): Promise<void> => {
     for (const thread of threads.splice(0).reverse()) await thread.close();
     lock.release();
   };
-  const open = async (readOnly: boolean): Promise<Kysely<Schema>> => {
-    const thread = await openSqliteThread({
-      path,
-      readOnly,
-      initialise: readOnly ? [cache] : writerStatements,
-    });
+  const use = (thread: SqliteThread, readOnly: boolean): Kysely<Schema> => {
     threads.push(thread);
     const dialect = createSqliteDialect(thread, {
       begin: readOnly ? "begin" : "begin immediate",
       maxWaiting: readOnly ? maxWaitingReads : maxWaitingWrites,
+      onWaiting: readOnly ? undefined : noteWaitingWrites,
     });
     return new Kysely<Schema>({ dialect });
   };
+  const reader = { path, readOnly: true, initialise: [cache] };
   try {
     createPrivately(path);
-    const write = await open(false);
+    const writer = { path, readOnly: false, initialise: writerStatements };
+    const write = use(await openSqliteThread(writer), false);
     await migrate(write, path);
-    return { path, write, read: await open(true), close };
+    const scan = use(deferThread(openSqliteThread({ ...reader, checksRules: true })), true);
+    const read = use(await openSqliteThread(reader), true);
+    return { path, write, read, scan, waitingWrites: () => waitingWrites, close };
   } catch (error) {
     await close();
     throw isPosthouseError(error) ? error : openFailure(error, path);

@@ -38,8 +38,47 @@ const first = [
     expires_at integer not null) strict, without rowid`,
 ];
 
+const none = { created: 0, updated: 0, deleted: 0 };
+const noCounts = JSON.stringify({ redirects: none, pages: none });
+const history = [
+  `create table event (id integer primary key autoincrement,
+    project_id integer references project (id) on delete cascade, resource text not null, action text not null,
+    user_id integer references user (id) on delete set null, actor text not null, auth_type text not null,
+    resource_id integer, data text not null, occurred_at integer not null) strict`,
+  "create index event_of_project on event (project_id, id)",
+  "alter table change drop column after",
+  "create index change_of_item on change (project_id, id, version)",
+  "alter table version add column action text not null default 'PUBLISH'",
+  "alter table version add column restored integer",
+  `alter table version add column counts text not null default '${noCounts}'`,
+  `insert into version (project_id, version, hash, published_at, published_by, action)
+    select id, 1, sha256(''), created_at, '', 'CREATE' from project`,
+  "alter table item add column version integer not null default 1",
+  "create index item_version on item (project_id, kind, version, id)",
+];
+
+const people = [
+  "alter table namespace add column removed integer not null default 0",
+  "alter table project add column removed integer not null default 0",
+  "create table counter (name text primary key, value integer not null) strict, without rowid",
+  "insert into counter select 'project', coalesce(max(id), 0) from project",
+  "alter table user add column first_name text not null default ''",
+  "alter table user add column last_name text not null default ''",
+  "alter table user add column active integer not null default 1",
+  `create table role (id integer primary key, code text not null unique, permissions text not null,
+    admin text not null, created_at integer not null) strict`,
+  `create table role_member (role_id integer not null references role (id) on delete cascade,
+    user_id integer not null references user (id) on delete cascade, primary key (role_id, user_id))
+    strict, without rowid`,
+  "create index role_of_user on role_member (user_id)",
+];
+
 /** The steps that made the tables what they are. A published one is never edited. */
-export const migrations: Record<string, Migration> = { "2026-11-first": all(first) };
+export const migrations: Record<string, Migration> = {
+  "2026-11-first": all(first),
+  "2026-11-history": all(history),
+  "2026-11-people": all(people),
+};
 
 function all(statements: readonly string[]): Migration {
   return {

@@ -9,6 +9,7 @@ export interface NamespaceTable {
   code: string;
   name: string;
   created_at: number;
+  removed: Generated<number>;
 }
 
 export interface ProjectTable {
@@ -24,6 +25,14 @@ export interface ProjectTable {
   next_id: Generated<number>;
   redirects: Generated<number>;
   pages: Generated<number>;
+  /** 1 once nobody shall find it; its rows are being removed. */
+  removed: Generated<number>;
+}
+
+/** The highest id given so far. */
+export interface CounterTable {
+  name: string;
+  value: number;
 }
 
 /** A redirect or a page; of a page, `source` is the path. */
@@ -41,6 +50,8 @@ export interface ItemTable extends ItemColumns {
   project_id: number;
   id: number;
   hash: Uint8Array;
+  /** The version that changed it last. */
+  version: number;
 }
 
 /** A pending change: at most one per item, with the values and the hash the item will have. */
@@ -60,14 +71,19 @@ export interface NodeTable {
   hash: Uint8Array;
 }
 
-/** What a version changed, as canonical lines: no `before` for a new item, no `after` for a deleted one. */
+/**
+ * What a version changed: the canonical line that each item had before, none for a new item. What it had after is the
+ * `before` of its next change, or the item itself.
+ */
 export interface ChangeTable {
   project_id: number;
   version: number;
   id: number;
   before: string | null;
-  after: string | null;
 }
+
+/** How a version came to be. */
+export type VersionAction = "CREATE" | "PUBLISH" | "RESTORE" | "TRUNCATE";
 
 export interface VersionTable {
   project_id: number;
@@ -75,6 +91,11 @@ export interface VersionTable {
   hash: Uint8Array;
   published_at: number;
   published_by: string;
+  action: VersionAction;
+  /** The version that it restored. */
+  restored: number | null;
+  /** JSON: `{redirects: {created, updated, deleted}, pages: {…}}`. */
+  counts: Generated<string>;
 }
 
 export interface AgentTable {
@@ -111,6 +132,23 @@ export interface UserTable {
   permissions: string;
   admin: string;
   created_at: number;
+  first_name: Generated<string>;
+  last_name: Generated<string>;
+  active: Generated<number>;
+}
+
+/** Rights under a name, for whoever is a member. */
+export interface RoleTable {
+  id: Generated<number>;
+  code: string;
+  permissions: string;
+  admin: string;
+  created_at: number;
+}
+
+export interface RoleMemberTable {
+  role_id: number;
+  user_id: number;
 }
 
 export interface SessionTable {
@@ -119,19 +157,25 @@ export interface SessionTable {
   expires_at: number;
 }
 
-/** Rows of running imports, on the writer's connection only. */
-export interface ImportRowTable {
-  import_id: number;
-  line: number;
-  type: RedirectType;
-  source: string;
-  target: string;
-  status: RedirectStatus;
+/** What somebody did. Without a project: to the Manager itself. */
+export interface EventTable {
+  id: Generated<number>;
+  project_id: number | null;
+  resource: string;
+  action: string;
+  user_id: number | null;
+  actor: string;
+  auth_type: string;
+  resource_id: number | null;
+  /** JSON. */
+  data: string;
+  occurred_at: number;
 }
 
 export interface Schema {
   namespace: NamespaceTable;
   project: ProjectTable;
+  counter: CounterTable;
   item: ItemTable;
   draft: DraftTable;
   node: NodeTable;
@@ -140,6 +184,8 @@ export interface Schema {
   agent: AgentTable;
   token: TokenTable;
   user: UserTable;
+  role: RoleTable;
+  role_member: RoleMemberTable;
   session: SessionTable;
-  "temp.import_row": ImportRowTable;
+  event: EventTable;
 }

@@ -16,6 +16,8 @@ export interface SqliteDialectOptions {
   readonly begin: "begin" | "begin immediate";
   /** Queries and transactions that may wait for the connection; more are refused with DATABASE_BUSY. */
   readonly maxWaiting: number;
+  /** Told how many wait whenever that changes. */
+  readonly onWaiting?: ((count: number) => void) | undefined;
 }
 
 /** Kysely on one connection in a worker thread: queries and whole transactions take their turn. */
@@ -23,12 +25,19 @@ export function createSqliteDialect(thread: SqliteThread, options: SqliteDialect
   return {
     createDriver: () => createDriver(thread, options),
     createQueryCompiler: () => new SqliteQueryCompiler(),
-    createAdapter: () => new SqliteAdapter(),
+    createAdapter: () => new TransactionalAdapter(),
     createIntrospector: (db) => new SqliteIntrospector(db),
   };
 }
 
-function createDriver(thread: SqliteThread, { begin, maxWaiting }: SqliteDialectOptions): Driver {
+/** All migrations are one transaction: a Manager that is killed meanwhile leaves the database as it was. */
+class TransactionalAdapter extends SqliteAdapter {
+  override get supportsTransactionalDdl(): boolean {
+    return true;
+  }
+}
+
+function createDriver(thread: SqliteThread, { begin, maxWaiting, onWaiting }: SqliteDialectOptions): Driver {
   const connection = createConnection(thread);
   const waiting: (() => void)[] = [];
   let taken = false;
@@ -40,11 +49,16 @@ function createDriver(thread: SqliteThread, { begin, maxWaiting }: SqliteDialect
     async acquireConnection() {
       if (!taken) taken = true;
       else if (waiting.length >= maxWaiting) throw errors.create("DATABASE_BUSY");
-      else await new Promise<void>((resolve) => waiting.push(resolve));
+      else {
+        const turn = new Promise<void>((resolve) => waiting.push(resolve));
+        onWaiting?.(waiting.length);
+        await turn;
+      }
       return connection;
     },
     async releaseConnection() {
       const next = waiting.shift();
+      onWaiting?.(waiting.length);
       if (next) next();
       else taken = false;
     },

@@ -7,6 +7,8 @@ export interface SqliteThreadOptions {
   readonly readOnly: boolean;
   /** Statements run once on the new connection. */
   readonly initialise: readonly string[];
+  /** Whether it can check rules, which takes a while to load. */
+  readonly checksRules?: boolean;
 }
 
 export interface SqliteQuestion {
@@ -88,6 +90,19 @@ export async function openSqliteThread(options: SqliteThreadOptions): Promise<Sq
       if (!gone) worker.postMessage("close");
       return exited;
     },
+  };
+}
+
+/** A thread that is being opened: what is asked of it waits. */
+export function deferThread(opening: Promise<SqliteThread>): SqliteThread {
+  opening.catch(() => {}); // told to whoever asks
+  return {
+    execute: async (sql, parameters) => (await opening).execute(sql, parameters),
+    close: () =>
+      opening.then(
+        (thread) => thread.close(),
+        () => {},
+      ),
   };
 }
 

@@ -7,7 +7,7 @@ import type { SqliteAnswer, SqliteFailure, SqliteQuestion, SqliteThreadOptions }
 const maxStatements = 200;
 const port = parentPort;
 if (!port) throw new Error("this file runs as a worker thread");
-const { path, readOnly, initialise } = workerData as SqliteThreadOptions;
+const { path, readOnly, initialise, checksRules } = workerData as SqliteThreadOptions;
 const statements = new Map<string, StatementSync>();
 
 function open(): DatabaseSync {
@@ -45,6 +45,7 @@ function describe(error: unknown): SqliteFailure {
 
 try {
   const database = open();
+  if (checksRules) (await import("./rule-functions.ts")).registerRuleFunctions(database);
   port.postMessage({ id: 0, rows: [], changes: 0 } satisfies SqliteAnswer);
   port.on("message", (question: SqliteQuestion | "close") => {
     if (question !== "close") return port.postMessage(run(database, question));

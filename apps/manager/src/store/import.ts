@@ -1,119 +1,139 @@
+/**
+ * An import: the text is read in one thread (import-reader) while its good rows are gathered in a temporary table of
+ * the writer's connection, which dies with the process; then one transaction turns them into drafts (import-apply).
+ */
 import type { Readable } from "node:stream";
-import { createTsvParser, type TsvReason, type TsvRow } from "@posthouse/rules";
 import { sql } from "kysely";
 import type { Database } from "../database/database.ts";
 import { errors } from "../errors.ts";
-import { applyImport } from "./import-apply.ts";
+import { type Applied, applyImport } from "./import-apply.ts";
+import { createImportReader, type ImportReading, type ImportSummary } from "./import-reader.ts";
+import { type ImportError, type ImportResult, maxImportErrors } from "./import-result.ts";
+import { type Actor, recordEvent } from "./journal-event.ts";
 
-export interface ImportError {
-  readonly line: number;
-  readonly source?: string | undefined;
-  readonly target?: string | undefined;
-  readonly reason: TsvReason | "SOURCE_ALREADY_EXISTS";
-  readonly message: string;
-}
-
-export interface ImportResult {
-  readonly success: boolean;
-  readonly totalLines: number;
-  readonly importedCount: number;
-  readonly skippedCount: number;
-  /** Exact; `errors` holds the first thousand. */
-  readonly errorCount: number;
-  readonly errors: readonly ImportError[];
+export interface ImportOptions {
+  /** Takes redirects that exist already; otherwise they are listed as errors. */
+  readonly overwrite: boolean;
+  /** For the journal. */
+  readonly filename?: string | undefined;
+  readonly by: Actor;
 }
 
 export interface Importer {
-  /** Turns the rows of a tab-separated text into drafts: all good rows in one transaction, or none when it fails. */
-  importRedirects(projectId: number, text: Readable, overwrite: boolean): Promise<ImportResult>;
+  /** Turns the rows of a text into drafts: all good rows in one transaction, or none when it fails. */
+  importRedirects(projectId: number, text: Readable, options: ImportOptions): Promise<ImportResult>;
+  close(): Promise<void>;
 }
 
-export const maxImportErrors = 1_000;
 const maxImports = 4;
-const rowsPerChunk = 5_000;
+const maxPiecesAhead = 16;
+const maxErrorSample = 20;
 
-/**
- * Rows are gathered in a temporary table of the writer's connection, which dies with the process, while the text
- * arrives at its own pace; then one transaction turns them into drafts.
- */
-export function createImporter({ write }: Database): Importer {
-  let running = 0;
-  let nextId = 1;
-  let table: Promise<unknown> | undefined;
+export function createImporter({ write }: Database, onImported: (seconds: number) => void): Importer {
+  const reader = createImportReader();
+  const free = Array.from({ length: maxImports }, (_, index) => `temp.import_row_${index}`);
+  const made = new Set<string>();
 
-  async function gather(
-    importId: number,
-    text: Readable,
-  ): Promise<Omit<ImportResult, "success" | "importedCount" | "skippedCount">> {
-    const parser = createTsvParser();
-    const failed: ImportError[] = [];
-    let good: unknown[] = [];
-    let totalLines = 0;
-    let errorCount = 0;
-    let written: Promise<unknown> = Promise.resolve();
-    const flush = async (): Promise<void> => {
-      const chunk = JSON.stringify(good);
-      good = [];
-      await written; // one chunk is written while the next is read
-      written = sql`
-        insert into temp.import_row (import_id, line, type, source, target, status)
-        select ${importId}, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4
-        from json_each(${chunk})`.execute(write);
-      written.catch(() => {}); // told by the next await
+  async function prepare(table: string): Promise<void> {
+    if (made.has(table)) return;
+    await sql`create temp table ${sql.raw(table.slice("temp.".length))} (line integer primary key, type text,
+      source text, target text, status text, item_id integer, action text)`.execute(write);
+    made.add(table);
+  }
+
+  async function gather(table: string, text: Readable, reading: ImportReading): Promise<ImportSummary> {
+    const insert = async (rows: string | undefined): Promise<void> => {
+      if (rows === undefined) return;
+      await sql`insert into ${sql.raw(table)} (line, type, source, target, status)
+        select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each(${rows})`.execute(
+        write,
+      );
     };
-    const take = async (rows: readonly TsvRow[]): Promise<void> => {
-      for (const row of rows) {
-        totalLines += 1;
-        if ("redirect" in row) {
-          const { type, source, target, status } = row.redirect;
-          good.push([row.line, type, source, target, status]);
-          if (good.length >= rowsPerChunk) await flush();
-        } else {
-          errorCount += 1;
-          if (failed.length < maxImportErrors) failed.push({ line: row.line, ...row.error });
-        }
-      }
-    };
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-    for await (const chunk of text)
-      await take(parser.push(decoder.decode(chunk as Uint8Array, { stream: true })));
-    await take(parser.push(decoder.decode()));
-    await take(parser.end());
-    if (good.length > 0) await flush();
-    await written;
-    return { totalLines, errorCount, errors: failed };
+    const ahead: Promise<void>[] = [];
+    for await (const bytes of text) {
+      const taken = reading.push(bytes as Uint8Array).then(insert);
+      taken.catch(() => {}); // told by the await below
+      ahead.push(taken);
+      if (ahead.length > maxPiecesAhead) await ahead.shift();
+    }
+    await Promise.all(ahead);
+    const { rows, summary } = await reading.end();
+    await insert(rows);
+    return summary;
+  }
+
+  async function run(table: string, projectId: number, text: Readable, options: ImportOptions) {
+    const reading = reader.open();
+    try {
+      await prepare(table);
+      const summary = await gather(table, text, reading);
+      const { overwrite, filename, by } = options;
+      return await write.transaction().execute(async (trx) => {
+        const applied = await applyImport(trx, { table, projectId, overwrite, maxErrors: maxImportErrors });
+        const result = resultOf(summary, applied);
+        const data = journalData(result, { overwrite, filename });
+        await recordEvent(trx, { projectId, resource: "REDIRECT", action: "IMPORT", by, data });
+        return result;
+      });
+    } finally {
+      reading.close();
+      if (made.has(table)) await sql`delete from ${sql.raw(table)}`.execute(write);
+    }
   }
 
   return {
-    async importRedirects(projectId, text, overwrite) {
-      if (running >= maxImports) throw errors.create("IMPORTS_TOO_MANY");
-      running += 1;
-      const importId = nextId++;
+    async importRedirects(projectId, text, options) {
+      const table = free.pop();
+      if (table === undefined) throw errors.create("IMPORTS_TOO_MANY");
+      const begun = performance.now();
       try {
-        table ??= sql`create temp table import_row (import_id integer, line integer, type text, source text,
-          target text, status text, item_id integer, action text, primary key (import_id, line)) without rowid`.execute(
-          write,
-        );
-        await table;
-        const { totalLines, errorCount, errors: failed } = await gather(importId, text);
-        const applied = await write
-          .transaction()
-          .execute((trx) =>
-            applyImport(trx, { importId, projectId, overwrite, maxErrors: maxImportErrors - failed.length }),
-          );
-        const count = errorCount + applied.existing;
-        return {
-          success: count === 0,
-          totalLines,
-          importedCount: applied.imported,
-          skippedCount: applied.skipped,
-          errorCount: count,
-          errors: [...failed, ...applied.errors],
-        };
+        const result = await run(table, projectId, text, options);
+        onImported((performance.now() - begun) / 1000);
+        return result;
       } finally {
-        running -= 1;
-        await sql`delete from temp.import_row where import_id = ${importId}`.execute(write);
+        free.push(table);
       }
     },
+    close: () => reader.close(),
+  };
+}
+
+function resultOf(summary: ImportSummary, applied: Applied): ImportResult {
+  const errorCount = summary.errorCount + applied.existing;
+  return {
+    success: errorCount === 0,
+    totalLines: summary.totalLines,
+    importedCount: applied.imported,
+    skippedCount: applied.skipped,
+    errorCount,
+    errors: orderErrors(summary, applied.errors).slice(0, maxImportErrors),
+    warningCount: summary.warningCount,
+    warnings: summary.warnings,
+  };
+}
+
+/** As Flecto lists them: rows that cannot be read, then by chunk those that are invalid, then those that exist. */
+function orderErrors(summary: ImportSummary, existing: readonly ImportError[]): ImportError[] {
+  const { rowErrors, invalidRows, chunkStarts } = summary;
+  const chunkOf = ({ line }: ImportError): number => chunkStarts.findLastIndex((start) => start <= line);
+  const checked = [...invalidRows, ...existing].map((error) => ({ error, chunk: chunkOf(error) }));
+  return [...rowErrors, ...checked.sort((a, b) => a.chunk - b.chunk).map(({ error }) => error)]; // the sort is stable
+}
+
+function journalData(result: ImportResult, { overwrite, filename }: Partial<ImportOptions>) {
+  return {
+    ...(filename === undefined ? {} : { filename }),
+    overwrite,
+    totalLines: result.totalLines,
+    imported: result.importedCount,
+    skipped: result.skippedCount,
+    errorCount: result.errorCount,
+    ...(result.errors.length === 0
+      ? {}
+      : {
+          errorSample: result.errors
+            .slice(0, maxErrorSample)
+            .map(({ line, source, reason }) => ({ line, source, reason })),
+        }),
   };
 }

@@ -19,6 +19,27 @@ export function redirectOrPage(columns: ItemColumns): Redirect | Page {
     : ({ type, path: source, content: columns.content ?? "", contentType: columns.content_type } as Page);
 }
 
+/** What lists and the journal show: a page without its content, which may be large. */
+export type ItemSummary = Redirect | (Omit<Page, "content"> & { readonly contentSize: number });
+
+/** `contentSize` is the size of a page's content in bytes, where the columns lack the content itself. */
+export function summaryOf(columns: ItemColumns, contentSize?: number): ItemSummary {
+  const { type, source } = columns;
+  if (columns.kind === "redirect")
+    return { type, source, target: columns.target ?? "", status: columns.status } as Redirect;
+  return {
+    type,
+    path: source,
+    contentType: columns.content_type,
+    contentSize: contentSize ?? Buffer.byteLength(columns.content ?? ""),
+  } as ItemSummary;
+}
+
+/** An item as columns. */
+export function columnsOf(item: Item): ItemColumns {
+  return item.kind === "redirect" ? redirectColumns(item) : pageColumns(item);
+}
+
 /** The item that the columns hold. */
 export function itemOf(id: number, columns: ItemColumns): Item {
   return { id, kind: columns.kind, ...redirectOrPage(columns) } as Item;

@@ -1,6 +1,5 @@
-import { sql } from "kysely";
 import type { Database } from "../database/database.ts";
-import type { ChangeType, ItemColumns, Kind } from "../database/schema.ts";
+import type { ItemColumns, Kind } from "../database/schema.ts";
 import { itemColumnNames } from "./item-values.ts";
 
 export interface ItemQuery {
@@ -10,38 +9,27 @@ export interface ItemQuery {
   readonly after: number;
   readonly limit: number;
   readonly offset?: number;
-  /** Only items whose source, path or target holds this text. */
-  readonly search?: string | undefined;
 }
 
-export type ItemRow = ItemColumns & { readonly id: number; readonly draft: ChangeType | null };
+export type ItemRow = ItemColumns & { readonly id: number };
 
-/** Published items in id order, each with the kind of its pending change. */
+/** Published items in id order, as agents read them. */
 export interface ItemStore {
   list(query: ItemQuery): Promise<ItemRow[]>;
 }
 
 export function createItemStore({ read }: Database): ItemStore {
   return {
-    async list({ projectId, kind, after, limit, offset = 0, search }) {
-      let query = read
+    list: ({ projectId, kind, after, limit, offset = 0 }) =>
+      read
         .selectFrom("item")
-        .leftJoin("draft", (join) =>
-          join.onRef("draft.project_id", "=", "item.project_id").onRef("draft.item_id", "=", "item.id"),
-        )
-        .select(["item.id", "draft.change as draft"])
-        .select(itemColumnNames.map((name) => `item.${name}` as const))
-        .where("item.project_id", "=", projectId)
-        .where("item.kind", "=", kind)
-        .where("item.id", ">", after)
-        .orderBy("item.id")
+        .select(["id", ...itemColumnNames])
+        .where("project_id", "=", projectId)
+        .where("kind", "=", kind)
+        .where("id", ">", after)
+        .orderBy("id")
         .limit(limit)
-        .offset(offset);
-      if (search !== undefined && search !== "")
-        query = query.where(
-          sql<boolean>`(instr(lower(item.source), lower(${search})) or instr(lower(item.target), lower(${search})))`,
-        );
-      return query.execute();
-    },
+        .offset(offset)
+        .execute(),
   };
 }

@@ -67,8 +67,9 @@ export function allowsAdmin({ admin }: Grants, asked: AdminPermission): boolean 
   return admin.some(({ section, action }) => covers(section, asked.section) && covers(action, asked.action));
 }
 
-/** Whether everything in `asked` is held: nobody hands out more than they have. */
+/** Whether everything in `asked` may be handed out: what is held, or anything by who may do everything to the Manager. */
 export function allowsAll(held: Grants, asked: Grants): boolean {
+  if (allowsAdmin(held, { section: "*", action: "*" })) return true;
   return (
     asked.permissions.every((permission) => allows(held, permission)) &&
     asked.admin.every((permission) => allowsAdmin(held, permission))

@@ -45,7 +45,7 @@ database.exec("begin");
 const header = readHeader(database);
 const path = `${directory}/${projectId}-${header.version}.gz`;
 const file = openSync(`${path}.new`, "w", 0o600);
-const gzip = createGzip({ level: 6 });
+const gzip = createGzip({ level: 3 });
 gzip.on("data", (chunk: Buffer) => writeSync(file, chunk));
 const ended = new Promise<void>((resolve, reject) => gzip.on("end", resolve).on("error", reject));
 for (const text of readLines(database, header))

@@ -32,6 +32,8 @@ export interface Snapshot {
 /** Snapshots as compressed files beside the database: the latest of each project, made when first asked for. */
 export interface SnapshotStore {
   open(project: Project): Promise<Snapshot>;
+  /** Removes the file of a project that is no more. */
+  remove(projectId: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -86,6 +88,12 @@ export async function createSnapshotStore(database: Database): Promise<SnapshotS
           if (attempt >= 2) throw error;
         }
       }
+    },
+    async remove(projectId) {
+      await making.get(projectId)?.catch(() => {}); // told to who asked for it
+      const old = made.get(projectId);
+      made.delete(projectId);
+      if (old) await rm(old.path, { force: true });
     },
     async close() {
       await Promise.all([...workers].map((worker) => worker.terminate()));

@@ -3,8 +3,10 @@ import type { Selectable } from "kysely";
 import type { Database } from "../database/database.ts";
 import type { TokenTable } from "../database/schema.ts";
 import { errors } from "../errors.ts";
+import { type Actor, recordEvent } from "./journal-event.ts";
 import type { Grants } from "./permission.ts";
 import { unlessTaken } from "./project.ts";
+import { grantColumns, grantsOf, requireHeld } from "./rights.ts";
 
 /** Who a request comes from. */
 export interface Subject extends Grants {
@@ -31,11 +33,14 @@ export interface TokenStore {
   create(
     name: string,
     grants: TokenGrants,
+    by: Subject,
   ): Promise<{ id: number; name: string; token: string; preview: string }>;
   /** Like create; a token of that name is replaced. */
   replace(name: string, grants: TokenGrants): Promise<string>;
   list(): Promise<TokenView[]>;
-  remove(id: number): Promise<void>;
+  /** Replaces what a token may do, at once; when it expires stays as it is. */
+  setGrants(id: number, grants: Grants, by: Subject): Promise<void>;
+  remove(id: number, by: Actor): Promise<void>;
   /** The subject of a token that is known and not expired. */
   find(token: string): Promise<Subject | undefined>;
 }
@@ -43,13 +48,13 @@ export interface TokenStore {
 export const tokenPrefix = "flecto_";
 const maxCached = 10_000;
 
-export function createTokenStore({ read, write }: Database, onRemoved: (id: number) => void): TokenStore {
+export function createTokenStore({ read, write }: Database, onChanged: (id: number) => void): TokenStore {
   const cache = new Map<string, Selectable<TokenTable>>();
   let generation = 0;
   const forget = (id: number): void => {
     generation += 1; // a row that is being read now may be gone
     cache.clear();
-    onRemoved(id);
+    onChanged(id);
   };
   const insertion = (name: string, grants: TokenGrants) => {
     const token = newSecret(tokenPrefix);
@@ -57,19 +62,22 @@ export function createTokenStore({ read, write }: Database, onRemoved: (id: numb
       name,
       hash: hashSecret(token),
       preview: `${token.slice(0, 11)}...${token.slice(-4)}`,
-      permissions: JSON.stringify(grants.permissions),
-      admin: JSON.stringify(grants.admin),
+      ...grantColumns(grants),
       expires_at: grants.expiresAt?.getTime() ?? null,
       created_at: Date.now(),
     };
     return { token, row };
   };
   return {
-    async create(name, grants) {
+    async create(name, grants, by) {
+      requireHeld(by, grants);
       const { token, row } = insertion(name, grants);
-      const insert = write.insertInto("token").values(row).returning("id").executeTakeFirstOrThrow();
-      const { id } = await unlessTaken(insert, () => errors.create("TOKEN_EXISTS", { name }));
-      return { id, name, token, preview: row.preview };
+      return write.transaction().execute(async (trx) => {
+        const insert = trx.insertInto("token").values(row).returning("id").executeTakeFirstOrThrow();
+        const { id } = await unlessTaken(insert, () => errors.create("TOKEN_EXISTS", { name }));
+        await recordEvent(trx, { ...event("CREATE", id, by), data: { name, ...grants } });
+        return { id, name, token, preview: row.preview };
+      });
     },
     async replace(name, grants) {
       const { token, row } = insertion(name, grants);
@@ -79,7 +87,8 @@ export function createTokenStore({ read, write }: Database, onRemoved: (id: numb
           .where("name", "=", name)
           .returning("id")
           .executeTakeFirst();
-        await trx.insertInto("token").values(row).execute();
+        const { id } = await trx.insertInto("token").values(row).returning("id").executeTakeFirstOrThrow();
+        await recordEvent(trx, { ...event("CREATE", id, undefined), data: { name, ...grants } });
         return removed;
       });
       if (old) forget(old.id);
@@ -88,9 +97,27 @@ export function createTokenStore({ read, write }: Database, onRemoved: (id: numb
     async list() {
       return (await read.selectFrom("token").selectAll().orderBy("name").execute()).map(viewOf);
     },
-    async remove(id) {
-      const removed = await write.deleteFrom("token").where("id", "=", id).returning("id").executeTakeFirst();
-      if (!removed) throw errors.create("TOKEN_NOT_FOUND", { id });
+    async setGrants(id, grants, by) {
+      requireHeld(by, grants);
+      await write.transaction().execute(async (trx) => {
+        const row = await trx.selectFrom("token").selectAll().where("id", "=", id).executeTakeFirst();
+        if (!row) throw errors.create("TOKEN_NOT_FOUND", { id });
+        await trx.updateTable("token").set(grantColumns(grants)).where("id", "=", id).execute();
+        const data = { name: row.name, before: grantsOf(row), after: grants };
+        await recordEvent(trx, { ...event("UPDATE", id, by), data });
+      });
+      forget(id);
+    },
+    async remove(id, by) {
+      await write.transaction().execute(async (trx) => {
+        const removed = await trx
+          .deleteFrom("token")
+          .where("id", "=", id)
+          .returning("name")
+          .executeTakeFirst();
+        if (!removed) throw errors.create("TOKEN_NOT_FOUND", { id });
+        await recordEvent(trx, { ...event("DELETE", id, by), data: { name: removed.name } });
+      });
       forget(id);
     },
     async find(token) {
@@ -125,10 +152,8 @@ export function hashSecret(secret: string): Buffer {
   return createHash("sha256").update(secret).digest();
 }
 
-/** The grants kept as JSON in a row. */
-export function grantsOf(row: { permissions: string; admin: string }): Grants {
-  return { permissions: JSON.parse(row.permissions), admin: JSON.parse(row.admin) };
-}
+const event = (action: "CREATE" | "UPDATE" | "DELETE", resourceId: number, by: Actor) =>
+  ({ projectId: null, resource: "TOKEN", action, resourceId, by }) as const;
 
 function viewOf(row: Selectable<TokenTable>): TokenView {
   return {

@@ -9,18 +9,25 @@ export const agentCommand: Command = {
   examples: ["posthouse agent -c /etc/posthouse.yaml"],
   async run(args) {
     const file = args.required("config");
-    const [{ createAgent, loadAgentConfig, watchConfig }, { runUntilSignal }, { createProcessLog }] =
-      await Promise.all([
-        import("@posthouse/agent"),
-        import("@posthouse/service"),
-        import("../process-log.ts"),
-      ]);
+    const [
+      { createAgent, loadAgentConfig, watchConfig },
+      { runUntilSignal },
+      { createProcessLog, logSettings },
+    ] = await Promise.all([
+      import("@posthouse/agent"),
+      import("@posthouse/service"),
+      import("../process-log.ts"),
+    ]);
     const config = await loadAgentConfig(file);
     const log = createProcessLog(config.log);
     const agent = createAgent(config, { log, configPath: file });
     const watcher = watchConfig(file, {
       log,
-      onChange: async () => agent.reload(await loadAgentConfig(file)),
+      onChange: async () => {
+        const next = await loadAgentConfig(file);
+        await agent.reload(next);
+        log.change(logSettings(next.log));
+      },
     });
     return runUntilSignal([agent, watcher], { log });
   },

@@ -1,29 +1,74 @@
-import type { Command } from "../command.ts";
+import type { Arguments, Command } from "../command.ts";
+import { commandErrors } from "../errors.ts";
+import type { ReadRulesOptions } from "../rule-file/rule-file.ts";
 
 export const checkCommand: Command = {
   name: "check",
-  summary: "Validates a configuration file: exit code 0, or 2 with every problem and its place.",
+  summary:
+    "Validates a configuration, or a file of rules: exit code 0, or 2 with every problem and its place.",
+  details: [
+    "With -c: the configuration, every key of it, and the rule files of its projects. With --rules: one file of redirects and pages, before it is imported or given to an agent.",
+    "Of rules it tells errors (a Manager refuses them, an agent leaves out what it cannot serve) and warnings: targets that a request can lead to another site, patterns that match everything or nothing, and what Flecto's agents treat otherwise. Warnings alone leave the exit code at 0.",
+  ],
   positionals: [],
   options: {
-    config: { short: "c", value: "FILE", help: "needed: the configuration file" },
+    config: { short: "c", value: "FILE", help: "the configuration file" },
+    rules: { value: "FILE", help: "a rule file: .yaml, .json, .tsv, .csv or _redirects, plain or .gz" },
+    format: { value: "FORMAT", help: "of the rule file, where its name does not tell" },
     manager: { help: "it is a Manager's configuration, not an agent's" },
     print: { help: "also print the effective configuration, secrets hidden" },
   },
-  examples: ["posthouse check -c /etc/posthouse.yaml", "posthouse check -c manager.yaml --manager --print"],
+  examples: [
+    "posthouse check -c /etc/posthouse.yaml",
+    "posthouse check --rules redirects.tsv",
+    "posthouse check -c manager.yaml --manager --print",
+  ],
   async run(args) {
-    const file = args.required("config");
-    const { describeConfig } = await import("@posthouse/service");
-    const config = args.flag("manager") ? await loadManagerConfig(file) : await loadAgentConfig(file);
-    process.stdout.write(`${file}: no problem found\n`);
-    if (args.flag("print")) {
-      const { stringify } = await import("yaml");
-      process.stdout.write(stringify(describeConfig(config)));
+    const [config, rules] = [args.text("config"), args.text("rules")];
+    if (config === undefined && rules === undefined) {
+      const problem = "give a configuration with -c FILE, or a rule file with --rules FILE";
+      throw commandErrors.create("USAGE", { problem, command: "check" });
     }
-    return 0;
+    const files = config === undefined ? [] : await checkConfig(config, args);
+    if (rules !== undefined) files.push({ file: rules, options: { format: args.text("format") } });
+    let errors = 0;
+    for (const { file, options } of files) errors += await checkRules(file, options);
+    return errors === 0 ? 0 : 2;
   },
 };
 
-async function loadAgentConfig(file: string): Promise<unknown> {
+interface RuleFileToCheck {
+  readonly file: string;
+  readonly options: ReadRulesOptions;
+}
+
+/** The rule files that it names. Throws CONFIG_… errors. */
+async function checkConfig(file: string, args: Arguments): Promise<RuleFileToCheck[]> {
+  const { describeConfig } = await import("@posthouse/service");
+  const agent = args.flag("manager") ? undefined : await loadAgentConfig(file);
+  const config = agent ?? (await loadManagerConfig(file));
+  process.stdout.write(`${file}: no problem found\n`);
+  if (args.flag("print")) {
+    const { stringify } = await import("yaml");
+    process.stdout.write(stringify(describeConfig(config)));
+  }
+  return Object.values(agent?.projects ?? {}).flatMap(({ file: rules, limits }) =>
+    rules === undefined ? [] : [{ file: rules, options: { patternSize: limits.pattern_size } }],
+  );
+}
+
+/** Prints what is wrong with a rule file; how many errors there were. */
+async function checkRules(file: string, options: ReadRulesOptions): Promise<number> {
+  const [{ checkRuleFile }, { checkText }] = await Promise.all([
+    import("../check/rule-check.ts"),
+    import("../check/check-text.ts"),
+  ]);
+  const result = await checkRuleFile(file, options);
+  process.stdout.write(checkText(result));
+  return result.problems.filter(({ severity }) => severity === "error").length;
+}
+
+async function loadAgentConfig(file: string): ReturnType<typeof import("@posthouse/agent").loadAgentConfig> {
   return (await import("@posthouse/agent")).loadAgentConfig(file);
 }
 

@@ -1,9 +1,8 @@
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import { Readable, Transform } from "node:stream";
 import type { Command } from "../command.ts";
 import { commandErrors } from "../errors.ts";
-import { createManagerApi, reasonOf } from "../manager-api.ts";
+import type { ImportSource } from "../import/import-source.ts";
+import { createManagerApi } from "../manager-api.ts";
 import { createProgress } from "../progress.ts";
 import { readToken } from "../token-file.ts";
 
@@ -18,6 +17,14 @@ interface ImportResult {
     readonly reason: string;
     readonly message: string;
   }[];
+  /** Rows that went in, but may not do what was meant. Absent from older Managers. */
+  readonly warningCount?: number;
+  readonly warnings?: readonly {
+    readonly line: number;
+    readonly source: string;
+    readonly code: string;
+    readonly message: string;
+  }[];
 }
 
 interface PublishResult {
@@ -25,18 +32,18 @@ interface PublishResult {
   readonly redirects: { readonly created: number; readonly updated: number; readonly deleted: number };
 }
 
-/** A format's name and the content type by which the Manager knows it. */
-const formats: Readonly<Record<string, string>> = { tsv: "text/tab-separated-values" };
-const errorsShown = 20;
+const shown = 20;
 
 export const importCommand: Command = {
   name: "import",
   summary: "Imports a list of redirects into a project of a Manager, as drafts, or published at once.",
+  details: [
+    "tsv and csv have a header line and the columns type, source, target, status. Types are BASIC, BASIC_HOST, REGEX and REGEX_HOST; a status is its name or 301, 302, 307, 308. csv is separated by commas or semicolons; a byte order mark does no harm.",
+    "_redirects is the file of Netlify and Cloudflare Pages. What a redirect of ours cannot say is listed by its line and left out.",
+    "Rows that are wrong are listed, and all others go in as drafts; the exit code is then 1. Nothing is served before it is published. The token is POSTHOUSE_TOKEN, or the one that posthouse up left in its state directory; it needs redirect:write.",
+  ],
   positionals: [
-    {
-      name: "FORMAT",
-      help: `${Object.keys(formats).join(", ")}: type, source, target, status, with a header line`,
-    },
+    { name: "FORMAT", help: "tsv, csv or _redirects" },
     { name: "FILE", help: "the list, plain or .gz" },
   ],
   options: {
@@ -52,42 +59,39 @@ export const importCommand: Command = {
   },
   examples: [
     "posthouse import tsv redirects.tsv.gz --project demo/site --publish",
-    "POSTHOUSE_TOKEN=flecto_… posthouse import tsv list.tsv --manager https://manager.example.com --project production/shop",
+    "posthouse import _redirects public/_redirects --project demo/site",
+    "POSTHOUSE_TOKEN=flecto_… posthouse import csv list.csv --manager https://manager.example.com --project production/shop",
   ],
   async run(args) {
     const [format = "", file = ""] = args.positionals;
-    const contentType = formats[format];
-    if (contentType === undefined) {
-      throw commandErrors.create("FORMAT_UNKNOWN", { format, known: Object.keys(formats).join(", ") });
-    }
     const project = parseProject(args.required("project"));
+    const { openImport } = await import("../import/import-source.ts");
+    const source = await openImport(format, file);
     const api = createManagerApi(args.required("manager"), await readToken(args.required("state")));
-    const size = await sizeOf(file);
 
     const base = `/namespaces/${project.namespace}/projects/${project.project}`;
-    const progress = createProgress(process.stderr, `importing ${file}`, size);
+    const progress = createProgress(process.stderr, `importing ${file}`, source.bytes);
     const counter = new Transform({
       transform(chunk: Buffer, _encoding, done) {
         progress.add(chunk.length);
         done(null, chunk);
       },
+      flush(done) {
+        progress.wait("the Manager makes drafts of it");
+        done();
+      },
     });
-    const source = createReadStream(file);
-    source.on("error", (error) => counter.destroy(error));
-    const body = Readable.toWeb(source.pipe(counter)) as ReadableStream<Uint8Array>;
-    const headers: Record<string, string> = { "content-type": contentType };
-    if (file.endsWith(".gz")) headers["content-encoding"] = "gzip";
+    source.body.on("error", (error) => counter.destroy(error));
+    const body = Readable.toWeb(source.body.pipe(counter)) as ReadableStream<Uint8Array>;
     let result: ImportResult;
     try {
-      result = await api.upload<ImportResult>(
-        `${base}/import?overwrite=${!args.flag("keep")}`,
-        body,
-        headers,
-      );
+      result = await api.upload<ImportResult>(`${base}/import?overwrite=${!args.flag("keep")}`, body, {
+        ...source.headers,
+      });
     } finally {
       progress.end();
     }
-    printResult(result, progress.seconds());
+    printResult(result, source, progress.seconds());
     if (args.flag("publish") && result.importedCount > 0) {
       const startedAt = performance.now();
       const { version, redirects } = await api.send<PublishResult>("POST", `${base}/publish`);
@@ -96,7 +100,7 @@ export const importCommand: Command = {
         `published version ${version} in ${seconds} s: ${redirects.created} new, ${redirects.updated} changed, ${redirects.deleted} deleted\n`,
       );
     }
-    return result.errorCount === 0 ? 0 : 1;
+    return result.errorCount + source.unread.length === 0 ? 0 : 1;
   },
 };
 
@@ -111,26 +115,26 @@ function parseProject(text: string): { namespace: string; project: string } {
   return { namespace: encodeURIComponent(namespace), project: encodeURIComponent(project) };
 }
 
-async function sizeOf(file: string): Promise<number> {
-  try {
-    const stats = await stat(file);
-    if (!stats.isFile()) throw new Error("not a file");
-    return stats.size;
-  } catch (error) {
-    throw commandErrors.create("FILE_UNREADABLE", { file, reason: reasonOf(error) }, { cause: error });
-  }
-}
-
-function printResult(result: ImportResult, seconds: number): void {
-  const rate = Math.round(result.totalLines / Math.max(seconds, 0.001));
+function printResult(result: ImportResult, { unread, lineOf }: ImportSource, seconds: number): void {
+  const rows = result.totalLines + unread.length;
+  const refused = result.errorCount + unread.length;
+  const rate = Math.round(rows / Math.max(seconds, 0.001));
   process.stdout.write(
-    `${result.importedCount} imported, ${result.skippedCount} unchanged, ${result.errorCount} refused of ${result.totalLines} rows in ${seconds.toFixed(1)} s (${rate}/s)\n`,
+    `${result.importedCount} imported, ${result.skippedCount} unchanged, ${refused} refused of ${rows} rows in ${seconds.toFixed(1)} s (${rate}/s)\n`,
   );
-  for (const { line, source, reason, message } of result.errors.slice(0, errorsShown)) {
-    process.stdout.write(
-      `  line ${line}: ${source === undefined ? "" : `${source}: `}${message} [${reason}]\n`,
-    );
+  const lines = [
+    ...unread.map(({ line, message, code }) => `line ${line}: ${message} [${code}]`),
+    ...result.errors.map(({ line, source, reason, message }) => {
+      const what = source === undefined ? "" : `${source}: `;
+      return `line ${lineOf(line)}: ${what}${message} [${reason}]`;
+    }),
+  ];
+  for (const line of lines.slice(0, shown)) process.stdout.write(`  ${line}\n`);
+  if (refused > shown) process.stdout.write(`  and ${refused - shown} more\n`);
+  const { warnings = [], warningCount = warnings.length } = result;
+  if (warningCount > 0) process.stdout.write(`${warningCount} to look at\n`);
+  for (const { line, source, code, message } of warnings.slice(0, shown)) {
+    process.stdout.write(`  line ${lineOf(line)}: ${source}: ${message} [${code}]\n`);
   }
-  if (result.errorCount > errorsShown)
-    process.stdout.write(`  and ${result.errorCount - errorsShown} more\n`);
+  if (warningCount > shown) process.stdout.write(`  and ${warningCount - shown} more\n`);
 }

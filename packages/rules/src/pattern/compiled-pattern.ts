@@ -25,8 +25,9 @@ export function createForRe2(pattern: Pattern): CompiledPattern {
 }
 
 /**
- * Compiles a pattern for V8; the caller has proven it. The proof holds for text without newlines only. Text that a
- * pattern starts with is compared apart, because what follows is often the same in many rules, and shared then.
+ * Compiles a pattern for V8; the caller has proven it, for text without newlines. Nor is V8 asked about characters of
+ * two units: it does not find `/[^a]$/u` in one. Text that a pattern starts with is compared apart, because what
+ * follows is often the same in many rules, and shared then.
  */
 export function createForJavaScript(pattern: Pattern): CompiledPattern {
   const { source, root } = pattern;
@@ -37,7 +38,7 @@ export function createForJavaScript(pattern: Pattern): CompiledPattern {
     engine: "javascript",
     exec(text) {
       if (!text.startsWith(start)) return undefined;
-      if (text.includes("\n")) return createForRe2(parsePattern(source)).exec(text);
+      if (unproven.test(text)) return exactly(source).exec(text);
       regex.lastIndex = start.length;
       const captures = regex.exec(text);
       if (captures === null) return undefined;
@@ -45,6 +46,20 @@ export function createForJavaScript(pattern: Pattern): CompiledPattern {
       return captures;
     },
   };
+}
+
+const unproven = /[\n\ud800-\udfff]/;
+const mostExact = 200;
+const exact = new Map<string, CompiledPattern>();
+
+/** For re2js; a few are kept, since hardly a request needs them. */
+function exactly(source: string): CompiledPattern {
+  const known = exact.get(source);
+  if (known !== undefined) return known;
+  const pattern = createForRe2(parsePattern(source));
+  if (exact.size >= mostExact) exact.clear();
+  exact.set(source, pattern);
+  return pattern;
 }
 
 function splitStart(root: PatternNode): { start: string; rest: PatternNode } {
