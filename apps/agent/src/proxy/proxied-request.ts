@@ -57,7 +57,10 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
 
   #attempt(fresh: boolean): void {
     const upstream = fresh ? this.#upstream : this.#forward.balancer.pick(this.#key, this.#tried);
-    if (upstream === undefined) return this.#giveUp(502, "unreachable");
+    if (upstream === undefined) {
+      this.#giveUp(502, "unreachable");
+      return;
+    }
     this.#upstream = upstream;
     this.#attempts += 1;
     this.#sent = false;
@@ -158,17 +161,24 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     this.#forward.count.failed(reason, upstream, error);
     if (answered === "nothing" && this.#bodyBytes === 0 && this.#mayRepeat(wasSent)) {
       this.#exchange.body?.pause();
-      if (!wasFresh) return this.#attempt(true);
+      if (!wasFresh) {
+        this.#attempt(true);
+        return;
+      }
       if (this.#attempts <= this.#forward.limits.retries && reason === "unreachable") {
         this.#tried ??= new Set();
         if (upstream !== undefined) this.#tried.add(upstream);
         if (this.#forward.balancer.pick(this.#key, this.#tried) !== undefined) {
           this.#forward.count.retried();
-          return this.#attempt(false);
+          this.#attempt(false);
+          return;
         }
       }
     }
-    if (this.#begun) return this.#cut();
+    if (this.#begun) {
+      this.#cut();
+      return;
+    }
     this.#giveUp(reason === "timed_out" ? 504 : reason === "busy" ? 503 : 502, reason);
   }
 
@@ -198,7 +208,10 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     this.#bodyBytes += chunk.length;
     if (this.#over || connection === undefined) return;
     const { maxBodyBytes, idleMs, clientMs } = this.#forward.limits;
-    if (this.#bodyBytes > maxBodyBytes) return this.#giveUp(413, "body_too_large");
+    if (this.#bodyBytes > maxBodyBytes) {
+      this.#giveUp(413, "body_too_large");
+      return;
+    }
     this.#forward.count.bytesIn(chunk.length);
     const flows =
       this.#head.body === "chunked" ? this.#sendChunk(connection, chunk) : connection.sendBody(chunk);
@@ -246,7 +259,10 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     const waitedForClient = this.#bodyStarted && !this.#bodyEnded && !this.#begun;
     this.#forward.count.failed("timed_out", this.#upstream);
     if (!waitedForClient && !this.#begun) this.#upstream?.failed(performance.now());
-    if (this.#begun) return this.#cut();
+    if (this.#begun) {
+      this.#cut();
+      return;
+    }
     this.#giveUp(waitedForClient ? 408 : 504, "timed_out");
   }
 
