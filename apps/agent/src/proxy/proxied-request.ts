@@ -34,7 +34,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
   #bodyBytes = 0;
   #bodyEnded = false;
   #bodyStarted = false;
-  #attempts = 0;
+  #retries = 0;
   #begun = false;
   #over = false;
   #totalDeadline: number;
@@ -62,7 +62,6 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
       return;
     }
     this.#upstream = upstream;
-    this.#attempts += 1;
     this.#sent = false;
     this.#wait(this.#forward.limits.connectMs);
     upstream.pool.take(this, fresh);
@@ -131,7 +130,8 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
       socket.destroy();
       if (this.#over) return;
       this.#forward.count.failed("garbage", this.#upstream);
-      return this.#giveUp(502, "garbage");
+      this.#giveUp(502, "garbage");
+      return;
     }
     this.#answered(head);
     this.#over = true;
@@ -165,10 +165,11 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
         this.#attempt(true);
         return;
       }
-      if (this.#attempts <= this.#forward.limits.retries && reason === "unreachable") {
+      if (this.#retries < this.#forward.limits.retries && reason === "unreachable") {
         this.#tried ??= new Set();
         if (upstream !== undefined) this.#tried.add(upstream);
         if (this.#forward.balancer.pick(this.#key, this.#tried) !== undefined) {
+          this.#retries += 1;
           this.#forward.count.retried();
           this.#attempt(false);
           return;
