@@ -2,15 +2,8 @@ import { type Page, pageSchema, type Redirect, redirectSchema } from "@posthouse
 import { isMap, isNode, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { rulesErrors } from "./errors.ts";
 import { findEntryLines, findFaultLine } from "./json-lines.ts";
-import type { RuleFileError } from "./rule-file.ts";
+import type { Entry } from "./rule-file-entry.ts";
 import { readStatus } from "./tsv-parser.ts";
-
-/** One entry of a file of rules, wherever it came from. */
-export type Entry = { readonly line: number } & (
-  | { readonly redirect: Redirect }
-  | { readonly page: Page }
-  | { readonly error: Omit<RuleFileError, "line"> }
-);
 
 type ListName = "redirects" | "pages";
 const listNames: readonly ListName[] = ["redirects", "pages"];

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { errors } from "../errors.ts";
-import { SqliteError } from "./sqlite-error.ts";
+import { SqliteError, type SqliteFailure } from "./sqlite-error.ts";
 
 export interface SqliteThreadOptions {
   readonly path: string;
@@ -20,12 +20,6 @@ export interface SqliteQuestion {
 export interface SqliteResult {
   readonly rows: Record<string, unknown>[];
   readonly changes: number;
-}
-
-export interface SqliteFailure {
-  readonly message: string;
-  /** SQLite's extended result code, 0 when the failure is not SQLite's. */
-  readonly errcode: number;
 }
 
 export type SqliteAnswer = { readonly id: number } & (SqliteResult | { readonly failure: SqliteFailure });

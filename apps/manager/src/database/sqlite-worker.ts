@@ -2,7 +2,8 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { parentPort, workerData } from "node:worker_threads";
 import { registerFunctions } from "./functions.ts";
-import type { SqliteAnswer, SqliteFailure, SqliteQuestion, SqliteThreadOptions } from "./sqlite-thread.ts";
+import type { SqliteFailure } from "./sqlite-error.ts";
+import type { SqliteAnswer, SqliteQuestion, SqliteThreadOptions } from "./sqlite-thread.ts";
 
 const maxStatements = 200;
 const port = parentPort;
