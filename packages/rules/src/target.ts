@@ -32,17 +32,22 @@ export function isTargetSafe(
   if (!template.includes("$") || !hasLiteralSite({ type, target: template })) return true;
   const authority = authorityOf(template);
   if (authority === undefined) return true;
-  const literals = withoutPlaceholders(authority, groups);
+  const literals = literalsOf(authority, groups);
   if (literals.length === 1) return true;
   const begin = siteStart.exec(template)?.[0].length ?? 0;
   const start = escaped(template.slice(0, begin));
   const next = template.slice(begin + authority.length, begin + authority.length + 1);
   const follows = next === "" ? "$" : escaped(next);
-  if (new RegExp(`^${start}${literals.map(escaped).join(hostCharacters)}${follows}`).test(target)) return true;
+  if (new RegExp(`^${start}${literals.map(escaped).join(hostCharacters)}${follows}`).test(target))
+    return true;
   // Captures at the end of the authority may be empty and the path follow: `https://example.com$1`.
   const last = literals.findLastIndex((literal) => literal !== "");
-  const isOpen = last < literals.length - 1 && literals.slice(0, last + 1).some((text) => /[A-Za-z0-9]/.test(text));
-  const host = literals.slice(0, last + 1).map(escaped).join(hostCharacters);
+  const isOpen =
+    last < literals.length - 1 && literals.slice(0, last + 1).some((text) => /[A-Za-z0-9]/.test(text));
+  const host = literals
+    .slice(0, last + 1)
+    .map(escaped)
+    .join(hostCharacters);
   return isOpen && new RegExp(`^${start}${host}[/\\\\?#]`).test(target);
 }
 
@@ -55,16 +60,18 @@ function authorityOf(url: string): string | undefined {
 }
 
 /** The literal texts between the placeholders. */
-function withoutPlaceholders(text: string, groups: number): string[] {
-  const literals = [""];
+function literalsOf(text: string, groups: number): string[] {
+  const literals: string[] = [];
+  let literal = "";
   for (let at = 0; at < text.length; at++) {
     const group = text.charCodeAt(at + 1) - 48;
     if (text[at] === "$" && group >= 1 && group <= groups) {
-      literals.push("");
+      literals.push(literal);
+      literal = "";
       at += 1;
-    } else literals[literals.length - 1] += text[at];
+    } else literal += text[at];
   }
-  return literals;
+  return [...literals, literal];
 }
 
 function escaped(text: string): string {

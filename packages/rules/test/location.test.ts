@@ -97,7 +97,11 @@ describe("a Location", () => {
     const end = fc.constantFrom("/", "/a/$2", "?$2", "", "$2", "/$2/$1");
     fc.assert(
       fc.property(end, text, text, (tail, one, two) => {
-        const location = locate(redirect(`https://$1.good.example${tail}`), "site.example", `/-${one}-${two}`);
+        const location = locate(
+          redirect(`https://$1.good.example${tail}`),
+          "site.example",
+          `/-${one}-${two}`,
+        );
         if (location === undefined || !URL.canParse(location)) return;
         const { hostname } = new URL(location);
         if (tail === "$2") expect(hostname).toMatch(/\.good\.example/);

@@ -17,6 +17,11 @@ export interface SqliteQuestion {
   readonly parameters: readonly unknown[];
 }
 
+/** As the only parameter, a JSON array of arrays: the statement runs for each of these in turn, all or none. */
+export interface ParameterRows {
+  readonly rows: string;
+}
+
 export interface SqliteResult {
   readonly rows: Record<string, unknown>[];
   readonly changes: number;
@@ -26,7 +31,7 @@ export type SqliteAnswer = { readonly id: number } & (SqliteResult | { readonly 
 
 /** One connection in a thread of its own. Statements run in the order of the calls. */
 export interface SqliteThread {
-  /** @throws SqliteError, or DATABASE_FAILED when the thread is gone. */
+  /** `parameters` may be one ParameterRows. @throws SqliteError, or DATABASE_FAILED when the thread is gone. */
   execute(sql: string, parameters: readonly unknown[]): Promise<SqliteResult>;
   /** Waits for what was asked, closes the connection and ends the thread. */
   close(): Promise<void>;
