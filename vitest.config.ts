@@ -9,8 +9,8 @@ const config: ViteUserConfig = defineConfig({
     pool: "forks",
     maxWorkers: 2,
     maxConcurrency: 8,
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
     execArgv: ["--conditions=posthouse-source"],
   },
 });

@@ -104,6 +104,14 @@ describe("agent configuration", () => {
     ]);
   });
 
+  it("names a mistyped address and crashes on nothing else", () => {
+    const text = `state: s\nadmin: { listen: nonsense }\nsites: [{ listen: nonsense, hosts: [{ match: ["*"], project: x }] }]`;
+    expect(problems(text)).toEqual([
+      expect.stringMatching(/^admin\.listen: expected an address/),
+      expect.stringMatching(/^sites\[0\]\.listen: expected an address/),
+    ]);
+  });
+
   it("refuses two listeners on one address, but not on port 0", () => {
     const sites = (port: number): string =>
       `state: s\nadmin: { listen: "127.0.0.1:${port}" }\nprojects: { shop: { manager: ${manager} } }\n` +

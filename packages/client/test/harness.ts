@@ -76,7 +76,7 @@ export function client(given: Given): Watched {
     agent: { name },
     push: false,
     backoff: { firstMs: 20, maxMs: 50 },
-    timeouts: { headersMs: 300, idleMs: 300, totalMs: 5_000, refusedMs: 50 },
+    timeouts: { headersMs: 1_500, idleMs: 1_500, totalMs: 10_000, refusedMs: 50 },
     ...options,
     onEvent(event) {
       events.push(event);
@@ -92,7 +92,7 @@ export function client(given: Given): Watched {
 }
 
 /** Waits until something holds. */
-export async function until(holds: () => boolean, withinMs = 5_000): Promise<void> {
+export async function until(holds: () => boolean, withinMs = 15_000): Promise<void> {
   const end = Date.now() + withinMs;
   while (!holds()) {
     if (Date.now() > end) throw new Error(`this did not come to hold: ${holds}`);

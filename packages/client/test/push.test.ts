@@ -30,7 +30,7 @@ describe("push", () => {
 
   it("takes a silent connection for dead", async () => {
     const fake = await manager();
-    const timeouts = { headersMs: 300, idleMs: 300, pushSilenceMs: 50 };
+    const timeouts = { headersMs: 1_500, idleMs: 1_500, pushSilenceMs: 50 };
     const { client: made, failures } = client({ url: fake.url, push: true, timeouts });
     await made.start();
     await until(() => failures().includes("MANAGER_TIMEOUT"));

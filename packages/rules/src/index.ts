@@ -5,7 +5,8 @@ export { checkPage } from "./page-check.ts";
 export { type Problem, type ProblemCode, type ProblemDefinition, problemDefinitions } from "./problem.ts";
 export { checkRedirect } from "./redirect-check.ts";
 export { type RequestTarget, requestUri } from "./request-uri.ts";
-export { parseRules, type RuleFile, type RuleFileError, type RuleFileFormat } from "./rule-file.ts";
+export { parseRules, type RuleFile, type RuleFileFormat } from "./rule-file.ts";
+export type { RuleFileError } from "./rule-file-entry.ts";
 export type {
   Match,
   PageMatch,

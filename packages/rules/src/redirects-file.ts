@@ -9,7 +9,7 @@ import { createPathTrie, type PathShape, type PathTrie } from "./path-trie.ts";
 import { checkRedirect } from "./redirect-check.ts";
 import { parseRedirectsLine, type RedirectsLine } from "./redirects-line.ts";
 import { createRedirect, padPattern, shapeOf } from "./redirects-rule.ts";
-import type { Entry } from "./structured-file.ts";
+import type { Entry } from "./rule-file-entry.ts";
 
 const longestSource = 600;
 

@@ -3,22 +3,11 @@ import { checkPage } from "./page-check.ts";
 import type { Problem } from "./problem.ts";
 import { checkRedirectWithin } from "./redirect-check.ts";
 import { readRedirectsFile } from "./redirects-file.ts";
-import { type Entry, readJsonEntries, readYamlEntries } from "./structured-file.ts";
+import type { Entry, RuleFileError } from "./rule-file-entry.ts";
+import { readJsonEntries, readYamlEntries } from "./structured-file.ts";
 import { createRowParser, type TsvReason } from "./tsv-parser.ts";
 
 export type RuleFileFormat = "yaml" | "json" | "tsv" | "csv" | "_redirects";
-
-/** What is wrong, or doubtful, with one entry. `line` counts from 1. */
-export interface RuleFileError {
-  readonly line: number;
-  readonly message: string;
-  /** A problem's code, or a row's reason, or ENTRY_INVALID, LINE_NOT_OFFERED. */
-  readonly code: string;
-  readonly field?: string;
-  /** Offset in that field's text, in UTF-16 units. */
-  readonly position?: number;
-  readonly hint?: string;
-}
 
 export interface RuleFile {
   readonly redirects: readonly Redirect[];

@@ -13,6 +13,8 @@ const baits = [
   `/${stranger}`,
   `//${stranger}`,
   `${stranger}/`,
+  `${stranger}?`,
+  `${stranger}#`,
   `${stranger}`,
   `https://${stranger}`,
   `.${stranger}`,

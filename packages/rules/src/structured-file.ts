@@ -2,15 +2,8 @@ import { type Page, pageSchema, type Redirect, redirectSchema } from "@posthouse
 import { isMap, isNode, isSeq, LineCounter, type Node, parseDocument } from "yaml";
 import { rulesErrors } from "./errors.ts";
 import { findEntryLines, findFaultLine } from "./json-lines.ts";
-import type { RuleFileError } from "./rule-file.ts";
+import type { Entry } from "./rule-file-entry.ts";
 import { readStatus } from "./tsv-parser.ts";
-
-/** One entry of a file of rules, wherever it came from. */
-export type Entry = { readonly line: number } & (
-  | { readonly redirect: Redirect }
-  | { readonly page: Page }
-  | { readonly error: Omit<RuleFileError, "line"> }
-);
 
 type ListName = "redirects" | "pages";
 const listNames: readonly ListName[] = ["redirects", "pages"];
@@ -26,7 +19,7 @@ export function readJsonEntries(text: string): Entry[] {
   const lists = listsOf(value);
   let lines: ReturnType<typeof findEntryLines> | undefined;
   return lists.flatMap(({ name, entries }) =>
-    entries.map((entry, index): Entry => {
+    entries.flatMap((entry, index) => {
       lines ??= findEntryLines(text);
       return readEntry(name, entry, () => lines?.[name][index] ?? 1);
     }),
@@ -49,7 +42,7 @@ export function readYamlEntries(text: string): Entry[] {
   return listsOf(value).flatMap(({ name, entries }) => {
     const root = document.contents;
     const list = isMap(root) ? root.get(name, true) : root;
-    return entries.map((entry, index): Entry => {
+    return entries.flatMap((entry, index) => {
       const node = isSeq(list) ? list.items[index] : undefined;
       return readEntry(name, entry, (field) => lineOf(startOf(isNode(node) ? node : undefined, field)));
     });
@@ -78,17 +71,28 @@ function listsOf(value: unknown): { name: ListName; entries: readonly unknown[] 
   });
 }
 
-function readEntry(list: ListName, value: unknown, lineOf: (field?: string) => number): Entry {
+/** The entry, or everything that keeps it from being one. */
+function readEntry(list: ListName, value: unknown, lineOf: (field?: string) => number): Entry[] {
   const read = (list === "redirects" ? redirectSchema : pageSchema).safeParse(withStatusName(value));
   if (read.success) {
-    return list === "redirects"
-      ? { line: lineOf(), redirect: read.data as Redirect }
-      : { line: lineOf(), page: read.data as Page };
+    return [
+      list === "redirects"
+        ? { line: lineOf(), redirect: read.data as Redirect }
+        : { line: lineOf(), page: read.data as Page },
+    ];
   }
-  const [issue] = read.error.issues;
-  const field = typeof issue?.path[0] === "string" ? issue.path[0] : undefined;
-  const message = `${field ?? "entry"}: ${issue?.message ?? ""}`;
-  return { line: lineOf(field), error: { code: "ENTRY_INVALID", message, ...(field && { field }) } };
+  return read.error.issues.flatMap((issue): Entry[] => {
+    const toEntry = (message: string, field?: string): Entry => ({
+      line: lineOf(field),
+      error: { code: "ENTRY_INVALID", message, ...(field && { field }) },
+    });
+    if (issue.code === "unrecognized_keys")
+      return issue.keys.map((key) => toEntry(`${key}: there is no such key`, key));
+    const [field] = issue.path;
+    if (typeof field !== "string") return [toEntry(`entry: ${issue.message}`)];
+    const isMissing = typeof value !== "object" || value === null || !(field in value);
+    return [isMissing ? toEntry(`${field}: is missing`) : toEntry(`${field}: ${issue.message}`, field)];
+  });
 }
 
 /** People write 301 as readily as MOVED_PERMANENT. */

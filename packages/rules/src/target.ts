@@ -18,34 +18,64 @@ export function hasLiteralSite({ type, target }: Pick<Redirect, "type" | "target
     : authority !== "";
 }
 
-/** Tells whether captures left the site of a target as its author wrote it. */
+const hostCharacters = "[A-Za-z0-9._~:[\\]-]*";
+
+/**
+ * Tells whether captures left the site of a target as its author wrote it: those that stand in the template's authority
+ * hold nothing but characters of hosts, or, behind a literal host, begin with what ends an authority.
+ */
 export function isTargetSafe(
   { type, target: template }: Pick<Redirect, "type" | "target">,
   target: string,
   groups: number,
 ): boolean {
   if (!template.includes("$") || !hasLiteralSite({ type, target: template })) return true;
-  const authority = authorityOf(target);
+  const authority = authorityOf(template);
   if (authority === undefined) return true;
-  if (authority === "") return authorityOf(template) === "";
-  if (/^[A-Za-z0-9._~:[\]-]+$/.test(authority)) return true;
-  return foreign(authority) === foreign(withoutPlaceholders(authorityOf(template) ?? "", groups));
+  const literals = literalsOf(authority, groups);
+  if (literals.length === 1) return true;
+  const begin = siteStart.exec(template)?.[0].length ?? 0;
+  const start = escaped(template.slice(0, begin));
+  const next = template.slice(begin + authority.length, begin + authority.length + 1);
+  const follows = next === "" ? "$" : escaped(next);
+  if (new RegExp(`^${start}${literals.map(escaped).join(hostCharacters)}${follows}`).test(target))
+    return true;
+  // Captures at the end of the authority may be empty and the path follow: `https://example.com$1`.
+  const last = literals.findLastIndex((literal) => literal !== "");
+  const isOpen =
+    last < literals.length - 1 && literals.slice(0, last + 1).some((text) => /[A-Za-z0-9]/.test(text));
+  const host = literals
+    .slice(0, last + 1)
+    .map(escaped)
+    .join(hostCharacters);
+  return isOpen && new RegExp(`^${start}${host}[/\\\\?#]`).test(target);
 }
+
+const siteStart = /^(?:(?:https?|wss?|ftp):[/\\]*|[A-Za-z][A-Za-z0-9+.-]*:\/\/|\/\/[/\\]*)/i;
 
 /** The part in which browsers look for the host; `undefined` where the scheme has none, such as `mailto:`. */
 function authorityOf(url: string): string | undefined {
-  return /^(?:(?:https?|wss?|ftp):[/\\]*|[A-Za-z][A-Za-z0-9+.-]*:\/\/|\/\/[/\\]*)([^/\\?#]*)/i.exec(url)?.[1];
+  const start = siteStart.exec(url)?.[0];
+  return start === undefined ? undefined : /^[^/\\?#]*/.exec(url.slice(start.length))?.[0];
 }
 
-function foreign(authority: string): string {
-  return authority.replace(/[A-Za-z0-9._~:[\]-]/g, "");
+/** The literal texts between the placeholders. */
+function literalsOf(text: string, groups: number): string[] {
+  const literals: string[] = [];
+  let literal = "";
+  for (let at = 0; at < text.length; at++) {
+    const group = text.charCodeAt(at + 1) - 48;
+    if (text[at] === "$" && group >= 1 && group <= groups) {
+      literals.push(literal);
+      literal = "";
+      at += 1;
+    } else literal += text[at];
+  }
+  return [...literals, literal];
 }
 
-function withoutPlaceholders(text: string, groups: number): string {
-  let rest = text;
-  for (let group = groups; group > 0; group--)
-    rest = rest.replaceAll(`$${String.fromCharCode(48 + group)}`, "");
-  return rest;
+function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&");
 }
 
 /** Browsers take `\` for `/` and pass over blanks at the start, so all of them become one slash. */

@@ -131,13 +131,15 @@ function readRow(
   return { error: { ...error, problem: wrong } };
 }
 
+const statuses = new Map<string, RedirectStatus>();
+for (const [name, code] of Object.entries(redirectStatuses)) {
+  statuses.set(name, name as RedirectStatus);
+  statuses.set(String(code), name as RedirectStatus);
+}
+
 /** A status by its name or number. */
 export function readStatus(text: string): RedirectStatus | undefined {
-  const upper = text.toUpperCase();
-  for (const [name, code] of Object.entries(redirectStatuses)) {
-    if (upper === name || text === String(code)) return name as RedirectStatus;
-  }
-  return undefined;
+  return statuses.get(text) ?? statuses.get(text.toUpperCase());
 }
 
 const blank = "[\\t\\n\\v\\f\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";

@@ -93,6 +93,37 @@ describe("a Location", () => {
     );
   });
 
+  it("has a host that its literal end decides, or the rule is passed over", () => {
+    const end = fc.constantFrom("/", "/a/$2", "?$2", "", "$2", "/$2/$1");
+    fc.assert(
+      fc.property(end, text, text, (tail, one, two) => {
+        const location = locate(
+          redirect(`https://$1.good.example${tail}`),
+          "site.example",
+          `/-${one}-${two}`,
+        );
+        if (location === undefined || !URL.canParse(location)) return;
+        const { hostname } = new URL(location);
+        if (tail === "$2") expect(hostname).toMatch(/\.good\.example/);
+        else expect(hostname.endsWith(".good.example")).toBe(true);
+      }),
+      runs,
+    );
+  });
+
+  it.each([
+    ["^/lang/([^/]+)$", "https://$1.example.com/", "/lang/evil.example?", undefined],
+    ["^/x/(.*)$", "https://$1.example.com/", "/x/evil.example/", undefined],
+    ["^/x/(.*)$", "https://good.example.$1.com", "/x/evil.com/", undefined],
+    ["^/x/(.*)$", "https:/$1", "/x//evil.example", undefined],
+    ["^/x/(.*)$", "https://$1.example.com/", "/x/de", "https://de.example.com/"],
+    ["^(/.*)$", "https://www.example.com$1", "/a?b", "https://www.example.com/a?b"],
+    ["^/x(.*)$", "https://www.example.com$1", "/x.evil.example/", undefined],
+  ])("of %s to %s, asked for %s, is %s", (source, target, uri, expected) => {
+    const rule = { id: 1, kind: "redirect", type: "REGEX", source, target, status: "FOUND" } as const;
+    expect(locate(rule, "site.example", uri)).toBe(expected);
+  });
+
   it("is on the site that the target names, or the rule is passed over", () => {
     const behind = fc.constantFrom("$1", "/$1", "?$1", "#$1", "/a/$1$2", "\\$1");
     const front = fc.constantFrom(

@@ -63,7 +63,7 @@ describe("a rule file", () => {
       "json",
       '[\n  {"type": "BASIC",\n   "source": "/a", "target": "/b", "status": 302},\n  5,\n  {"type": "X"}\n]',
       [2],
-      ["4 ENTRY_INVALID", "5 ENTRY_INVALID"],
+      ["4 ENTRY_INVALID", ...Array(4).fill("5 ENTRY_INVALID")],
     ],
     [
       "json",

@@ -9,11 +9,11 @@ export {
   createLog,
   describeError,
   type Log,
-  type LogDestination,
   type LogFields,
   type LogLevel,
   type LogOptions,
 } from "./log.ts";
+export type { LogDestination } from "./log-destination.ts";
 export { Secret } from "./secret.ts";
 export { type RunOptions, runUntilSignal } from "./signals.ts";
 export { suggest, suggestionText } from "./suggestion.ts";

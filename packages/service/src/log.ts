@@ -1,5 +1,6 @@
 import { isPosthouseError } from "@posthouse/protocol";
 import { pino } from "pino";
+import type { LogDestination } from "./log-destination.ts";
 import { createPrettyStream } from "./pretty-log.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
@@ -12,12 +13,6 @@ export interface Log {
   warn(fields: LogFields, message: string): void;
   error(fields: LogFields, message: string): void;
   child(fields: LogFields): Log;
-}
-
-/** Where lines go. `isTTY` decides over colours. */
-export interface LogDestination {
-  write(line: string): unknown;
-  readonly isTTY?: boolean;
 }
 
 export interface LogOptions {

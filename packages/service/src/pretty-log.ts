@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import type { LogDestination } from "./log.ts";
+import type { LogDestination } from "./log-destination.ts";
 
 type Style = Parameters<typeof styleText>[0];
 type Entry = { time?: string; level?: string; msg?: string } & Record<string, unknown>;

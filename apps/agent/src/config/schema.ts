@@ -148,6 +148,7 @@ const projectSchema = z
     limits: limitsSchema.prefault({}),
   })
   .check(({ value, issues }) => {
+    if (issues.length > 0) return;
     const { manager, file, compat, debug } = value;
     const refuse = (path: string[], message: string): void =>
       void issues.push({ code: "custom", input: value, path, message });
@@ -213,7 +214,7 @@ const siteSchema = z
       ),
   })
   .check(({ value, issues }) => {
-    if (value.compat === "flecto") return;
+    if (issues.length > 0 || value.compat === "flecto") return;
     for (const [index, { match }] of value.hosts.entries()) {
       for (const [matchIndex, pattern] of match.entries()) {
         const message = hostFault(pattern);
@@ -251,6 +252,7 @@ export const agentConfigSchema: z.ZodType<AgentConfig> = z
     sites: z.array(siteSchema).default([]),
   })
   .check(({ value, issues }) => {
+    if (issues.length > 0) return; // what is wrong alone is told first
     for (const { path, message } of crossProblems(value)) {
       issues.push({ code: "custom", input: value, path: [...path], message });
     }

@@ -6,7 +6,8 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import { errors } from "../errors.ts";
 import { type AdminPermission, allows, allowsAdmin, type Permission } from "../store/permission.ts";
 import type { SessionStore } from "../store/session.ts";
-import { type Subject, type TokenStore, tokenPrefix } from "../store/token.ts";
+import type { Subject } from "../store/subject.ts";
+import { type TokenStore, tokenPrefix } from "../store/token.ts";
 
 export interface ProjectRight {
   readonly resource: "redirect" | "page" | "agent" | "any";

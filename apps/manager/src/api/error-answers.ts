@@ -11,20 +11,22 @@ export function registerErrorAnswers(app: FastifyInstance, log: Log): void {
     answer(request, reply, errors.create("ROUTE_NOT_FOUND", { path: request.url.split("?", 1)[0] ?? "" })),
   );
   app.setErrorHandler((error, request, reply) => {
-    const known = asKnown(error, request.routeOptions.bodyLimit ?? 0);
+    const expected = request.routeOptions.url?.endsWith("/import")
+      ? "text/tab-separated-values or text/csv"
+      : "application/json";
+    const known = asKnown(error, request.routeOptions.bodyLimit ?? 0, expected);
     if (statusOf(known.code) >= 500)
       log.error({ error, method: request.method, url: request.url }, "request failed");
     return answer(request, reply, known);
   });
 }
 
-function asKnown(error: unknown, bodyLimit: number): PosthouseError {
+function asKnown(error: unknown, bodyLimit: number, expected: string): PosthouseError {
   if (isPosthouseError(error)) return error;
   if (error instanceof SqliteError) return runFailure(error);
   const { code, statusCode, message } = error as FastifyError;
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return errors.create("BODY_TOO_LARGE", { limit: bodyLimit });
-  if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE")
-    return errors.create("MEDIA_TYPE_UNSUPPORTED", { expected: "application/json" });
+  if (code === "FST_ERR_CTP_INVALID_MEDIA_TYPE") return errors.create("MEDIA_TYPE_UNSUPPORTED", { expected });
   if (statusCode !== undefined && statusCode < 500)
     return errors.create("REQUEST_INVALID", { reason: message });
   return errors.create("INTERNAL", {}, { cause: error });

@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { VersionEvent } from "@posthouse/protocol";
 import { errors } from "../errors.ts";
-import type { Subject } from "../store/token.ts";
+import type { Subject } from "../store/subject.ts";
 
 /** Open event streams by project. */
 export interface EventHub {

@@ -1,7 +1,7 @@
 import { errors } from "../errors.ts";
 import { allowsAdmin } from "../store/permission.ts";
 import type { Stores } from "../store/stores.ts";
-import type { Subject } from "../store/token.ts";
+import type { Subject } from "../store/subject.ts";
 import { subjectOf } from "./auth.ts";
 import { answers, nameBody, namedBody, namespaceParams, projectParams } from "./management-schemas.ts";
 import { type ManagementServer, projectUrl } from "./management-server.ts";

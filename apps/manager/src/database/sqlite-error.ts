@@ -1,6 +1,11 @@
 import type { PosthouseError } from "@posthouse/protocol";
 import { errors } from "../errors.ts";
-import type { SqliteFailure } from "./sqlite-thread.ts";
+
+export interface SqliteFailure {
+  readonly message: string;
+  /** SQLite's extended result code, 0 when the failure is not SQLite's. */
+  readonly errcode: number;
+}
 
 /** A statement that SQLite refused. */
 export class SqliteError extends Error {

@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { errors } from "../errors.ts";
-import { SqliteError } from "./sqlite-error.ts";
+import { SqliteError, type SqliteFailure } from "./sqlite-error.ts";
 
 export interface SqliteThreadOptions {
   readonly path: string;
@@ -17,22 +17,21 @@ export interface SqliteQuestion {
   readonly parameters: readonly unknown[];
 }
 
+/** As the only parameter, a JSON array of arrays: the statement runs for each of these in turn, all or none. */
+export interface ParameterRows {
+  readonly rows: string;
+}
+
 export interface SqliteResult {
   readonly rows: Record<string, unknown>[];
   readonly changes: number;
-}
-
-export interface SqliteFailure {
-  readonly message: string;
-  /** SQLite's extended result code, 0 when the failure is not SQLite's. */
-  readonly errcode: number;
 }
 
 export type SqliteAnswer = { readonly id: number } & (SqliteResult | { readonly failure: SqliteFailure });
 
 /** One connection in a thread of its own. Statements run in the order of the calls. */
 export interface SqliteThread {
-  /** @throws SqliteError, or DATABASE_FAILED when the thread is gone. */
+  /** `parameters` may be one ParameterRows. @throws SqliteError, or DATABASE_FAILED when the thread is gone. */
   execute(sql: string, parameters: readonly unknown[]): Promise<SqliteResult>;
   /** Waits for what was asked, closes the connection and ends the thread. */
   close(): Promise<void>;

@@ -19,7 +19,10 @@ export interface ImportSummary {
   readonly warnings: readonly ImportWarning[];
 }
 
-/** One text. Good rows come as JSON, `[[line, type, source, target, status], …]`, when enough are there. */
+/**
+ * One text. Good rows come as JSON, `[[line, type, source, target, status, id, hash], …]`, when enough are there: `id`
+ * is the item's if all good rows become new items, and `hash` (hexadecimal) the hash that it has then.
+ */
 export interface ImportReading {
   push(bytes: Uint8Array): Promise<string | undefined>;
   end(): Promise<{ readonly rows: string | undefined; readonly summary: ImportSummary }>;
@@ -27,13 +30,15 @@ export interface ImportReading {
 }
 
 export interface ImportReader {
-  open(): ImportReading;
+  /** `firstId` is the id that the first good row is to get. */
+  open(firstId: number): ImportReading;
   close(): Promise<void>;
 }
 
 export interface ReaderQuestion {
   readonly id: number;
   readonly reading: number;
+  readonly firstId: number;
   readonly ask: Uint8Array | "end" | "close";
 }
 
@@ -51,19 +56,21 @@ export function createImportReader(): ImportReader {
   let thread: ReaderThread | undefined;
   let nextReading = 1;
   return {
-    open() {
+    open(firstId) {
       if (thread === undefined || thread.isGone()) thread = startThread();
-      const { ask } = thread;
+      const { send } = thread;
       const reading = nextReading++;
+      const ask = (question: ReaderQuestion["ask"]): Promise<ReaderAnswer> =>
+        send({ reading, firstId, ask: question });
       return {
-        push: async (bytes) => (await ask(reading, bytes)).rows,
+        push: async (bytes) => (await ask(bytes)).rows,
         async end() {
-          const { rows, summary } = await ask(reading, "end");
+          const { rows, summary } = await ask("end");
           if (summary === undefined) throw errors.create("INTERNAL");
           return { rows, summary };
         },
         close() {
-          ask(reading, "close").catch(() => {}); // a thread that is gone has forgotten it
+          ask("close").catch(() => {}); // a thread that is gone has forgotten it
         },
       };
     },
@@ -74,7 +81,7 @@ export function createImportReader(): ImportReader {
 }
 
 interface ReaderThread {
-  ask(reading: number, ask: ReaderQuestion["ask"]): Promise<ReaderAnswer>;
+  send(question: Omit<ReaderQuestion, "id">): Promise<ReaderAnswer>;
   isGone(): boolean;
   close(): Promise<void>;
 }
@@ -101,12 +108,12 @@ function startThread(): ReaderThread {
   worker.on("error", (cause) => end(errors.create("IMPORT_FAILED", { reason: String(cause) }, { cause })));
   worker.on("exit", () => end(errors.create("MANAGER_STOPPING")));
   return {
-    ask: (reading, ask) =>
+    send: (question) =>
       new Promise((resolve, reject) => {
         if (gone) return reject(gone);
         const id = next++;
         waiting.set(id, { resolve, reject });
-        worker.postMessage({ id, reading, ask } satisfies ReaderQuestion);
+        worker.postMessage({ id, ...question } satisfies ReaderQuestion);
       }),
     isGone: () => gone !== undefined,
     async close() {

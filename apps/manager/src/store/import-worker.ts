@@ -1,6 +1,7 @@
 /** A thread that parses and checks the rows of imported texts. */
+import { hash } from "node:crypto";
 import { parentPort } from "node:worker_threads";
-import { isPosthouseError } from "@posthouse/protocol";
+import { formatItem, isPosthouseError } from "@posthouse/protocol";
 import { createRowParser, type Problem, type TsvRow } from "@posthouse/rules";
 import type { ImportSummary, ReaderAnswer, ReaderQuestion } from "./import-reader.ts";
 import {
@@ -21,7 +22,7 @@ interface Reading {
   end(): { rows: string | undefined; summary: ImportSummary };
 }
 
-function createReading(): Reading {
+function createReading(firstId: number): Reading {
   const parser = createRowParser();
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   const rowErrors: ImportError[] = [];
@@ -33,6 +34,7 @@ function createReading(): Reading {
   let totalLines = 0;
   let readable = 0;
   let good: unknown[] = [];
+  let nextId = firstId;
 
   function countReadable(line: number): void {
     if (readable % rowsPerChunk === 0) chunkStarts.push(line);
@@ -66,7 +68,9 @@ function createReading(): Reading {
       }
       countReadable(row.line);
       if (row.warnings !== undefined) warn(row.line, source, row.warnings);
-      good.push([row.line, type, source, target, status]);
+      const id = nextId++;
+      const line = formatItem({ id, kind: "redirect", type, source, target, status });
+      good.push([row.line, type, source, target, status, id, hash("sha256", line, "hex")]);
     }
   }
 
@@ -101,12 +105,12 @@ function createReading(): Reading {
 
 const notUtf8 = "The row holds bytes that are not UTF-8.";
 
-function answer({ id, reading, ask }: ReaderQuestion): ReaderAnswer {
+function answer({ id, reading, firstId, ask }: ReaderQuestion): ReaderAnswer {
   if (ask === "close") {
     readings.delete(reading);
     return { id };
   }
-  const known = readings.get(reading) ?? createReading();
+  const known = readings.get(reading) ?? createReading(firstId);
   readings.set(reading, known);
   try {
     return ask === "end" ? { id, ...known.end() } : { id, rows: known.push(ask) };

@@ -3,12 +3,14 @@
  * the writer's connection, which dies with the process; then one transaction turns them into drafts (import-apply).
  */
 import type { Readable } from "node:stream";
-import { sql } from "kysely";
+import { CompiledQuery } from "kysely";
 import type { Database } from "../database/database.ts";
+import type { ParameterRows } from "../database/sqlite-thread.ts";
 import { errors } from "../errors.ts";
 import { type Applied, applyImport } from "./import-apply.ts";
 import { createImportReader, type ImportReading, type ImportSummary } from "./import-reader.ts";
 import { type ImportError, type ImportResult, maxImportErrors } from "./import-result.ts";
+import { createImportTables, emptyTables, type ImportTables, makeTables } from "./import-tables.ts";
 import { type Actor, recordEvent } from "./journal-event.ts";
 
 export interface ImportOptions {
@@ -31,23 +33,24 @@ const maxErrorSample = 20;
 
 export function createImporter({ write }: Database, onImported: (seconds: number) => void): Importer {
   const reader = createImportReader();
-  const free = Array.from({ length: maxImports }, (_, index) => `temp.import_row_${index}`);
-  const made = new Set<string>();
+  const free = Array.from({ length: maxImports }, (_, index) => createImportTables(index));
+  const made = new Set<ImportTables>();
 
-  async function prepare(table: string): Promise<void> {
-    if (made.has(table)) return;
-    await sql`create temp table ${sql.raw(table.slice("temp.".length))} (line integer primary key, type text,
-      source text, target text, status text, item_id integer, action text)`.execute(write);
-    made.add(table);
+  async function prepare(tables: ImportTables): Promise<void> {
+    if (made.has(tables)) return;
+    await makeTables(write, tables);
+    made.add(tables);
   }
 
-  async function gather(table: string, text: Readable, reading: ImportReading): Promise<ImportSummary> {
+  async function gather(
+    tables: ImportTables,
+    text: Readable,
+    reading: ImportReading,
+  ): Promise<ImportSummary> {
+    const statement = `insert into ${tables.rows} values (?, ?, ?, ?, ?, ?, unhex(?))`;
     const insert = async (rows: string | undefined): Promise<void> => {
       if (rows === undefined) return;
-      await sql`insert into ${sql.raw(table)} (line, type, source, target, status)
-        select value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 from json_each(${rows})`.execute(
-        write,
-      );
+      await write.executeQuery(CompiledQuery.raw(statement, [{ rows } satisfies ParameterRows]));
     };
     const ahead: Promise<void>[] = [];
     for await (const bytes of text) {
@@ -62,36 +65,55 @@ export function createImporter({ write }: Database, onImported: (seconds: number
     return summary;
   }
 
-  async function run(table: string, projectId: number, text: Readable, options: ImportOptions) {
-    const reading = reader.open();
+  async function run(tables: ImportTables, projectId: number, text: Readable, options: ImportOptions) {
+    const firstId = await nextId(projectId);
+    const reading = reader.open(firstId);
     try {
-      await prepare(table);
-      const summary = await gather(table, text, reading);
+      await prepare(tables);
+      const summary = await gather(tables, text, reading);
       const { overwrite, filename, by } = options;
       return await write.transaction().execute(async (trx) => {
-        const applied = await applyImport(trx, { table, projectId, overwrite, maxErrors: maxImportErrors });
+        const applied = await applyImport(trx, {
+          tables,
+          projectId,
+          firstId,
+          overwrite,
+          maxErrors: maxImportErrors,
+        });
         const result = resultOf(summary, applied);
         const data = journalData(result, { overwrite, filename });
         await recordEvent(trx, { projectId, resource: "REDIRECT", action: "IMPORT", by, data });
+        await emptyTables(trx, tables);
         return result;
       });
+    } catch (error) {
+      if (made.has(tables)) await emptyTables(write, tables);
+      throw error;
     } finally {
       reading.close();
-      if (made.has(table)) await sql`delete from ${sql.raw(table)}`.execute(write);
     }
+  }
+
+  async function nextId(projectId: number): Promise<number> {
+    const { next_id: id } = await write
+      .selectFrom("project")
+      .select("next_id")
+      .where("id", "=", projectId)
+      .executeTakeFirstOrThrow();
+    return id;
   }
 
   return {
     async importRedirects(projectId, text, options) {
-      const table = free.pop();
-      if (table === undefined) throw errors.create("IMPORTS_TOO_MANY");
+      const tables = free.pop();
+      if (tables === undefined) throw errors.create("IMPORTS_TOO_MANY");
       const begun = performance.now();
       try {
-        const result = await run(table, projectId, text, options);
+        const result = await run(tables, projectId, text, options);
         onImported((performance.now() - begun) / 1000);
         return result;
       } finally {
-        free.push(table);
+        free.push(tables);
       }
     },
     close: () => reader.close(),

@@ -1,6 +1,6 @@
 import type { Kysely } from "kysely";
 import type { Kind, Schema } from "../database/schema.ts";
-import type { Subject } from "./token.ts";
+import type { Subject } from "./subject.ts";
 
 /** What an event is about. The last five belong to the Manager itself, and so does a project's making and removal. */
 export const eventResources = [

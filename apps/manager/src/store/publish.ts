@@ -5,7 +5,7 @@ import { errors } from "../errors.ts";
 import { recordEvent, resourceOf } from "./journal-event.ts";
 import { chooseAll, chooseDrafts, chooseVersion, clearNextItems } from "./next-items.ts";
 import type { Project } from "./project.ts";
-import type { Subject } from "./token.ts";
+import type { Subject } from "./subject.ts";
 import { type WrittenVersion, writeVersion } from "./version-write.ts";
 
 type By = Pick<Subject, "kind" | "id" | "name">;

@@ -5,7 +5,7 @@ import { recordEvent } from "./journal-event.ts";
 import type { Grants } from "./permission.ts";
 import { unlessTaken } from "./project.ts";
 import { grantColumns, grantsOf, requireAdministrator, requireHeld } from "./rights.ts";
-import type { Subject } from "./token.ts";
+import type { Subject } from "./subject.ts";
 
 export interface RoleView extends Grants {
   readonly code: string;

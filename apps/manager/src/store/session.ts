@@ -6,7 +6,8 @@ import { createLoginThrottle } from "./login-throttle.ts";
 import { hashPassword, isPassword } from "./password.ts";
 import type { RefusedLogins } from "./refused-logins.ts";
 import { grantsOf, joinGrants } from "./rights.ts";
-import { hashSecret, newSecret, type Subject } from "./token.ts";
+import type { Subject } from "./subject.ts";
+import { hashSecret, newSecret } from "./token.ts";
 
 export interface Credentials {
   readonly username: string;

@@ -7,14 +7,7 @@ import { type Actor, recordEvent } from "./journal-event.ts";
 import type { Grants } from "./permission.ts";
 import { unlessTaken } from "./project.ts";
 import { grantColumns, grantsOf, requireHeld } from "./rights.ts";
-
-/** Who a request comes from. */
-export interface Subject extends Grants {
-  readonly kind: "token" | "user";
-  readonly id: number;
-  readonly name: string;
-  readonly expiresAt: number | undefined;
-}
+import type { Subject } from "./subject.ts";
 
 export interface TokenView extends Grants {
   readonly id: number;

@@ -8,7 +8,7 @@ import { hashPassword } from "./password.ts";
 import { allGrants, type Grants } from "./permission.ts";
 import { unlessTaken } from "./project.ts";
 import { grantColumns, grantsOf, readUserGrants, requireAdministrator, requireHeld } from "./rights.ts";
-import type { Subject } from "./token.ts";
+import type { Subject } from "./subject.ts";
 
 export interface FirstLogin {
   readonly username: string;
