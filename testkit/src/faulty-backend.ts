@@ -2,7 +2,36 @@ import { createServer, type Socket } from "node:net";
 import { requestLength } from "./raw-backend.ts";
 
 /** What a backend can do to a request; the request's path names it: `/resets%20in%20the%20body/anything`. */
-export type BackendFault = keyof typeof faults;
+export type BackendFault =
+  | "answers"
+  | "answers at length"
+  | "answers in chunks"
+  | "answers until it closes"
+  | "answers and closes"
+  | "answers and closes soon"
+  | "answers and resets"
+  | "answers before it has the body"
+  | "switches protocols"
+  | "switches and resets"
+  | "hangs"
+  | "hangs within the head"
+  | "hangs within the body"
+  | "hangs within a chunk"
+  | "closes without a word"
+  | "resets without a word"
+  | "resets at the head"
+  | "closes within the head"
+  | "closes within the body"
+  | "closes within a chunk"
+  | "resets within the body"
+  | "resets a large answer"
+  | "sends garbage"
+  | "sends garbage chunks"
+  | "sends too little"
+  | "sends too much"
+  | "sends too much later"
+  | "sends two answers"
+  | "sends a head without end";
 
 export interface FaultyBackend extends AsyncDisposable {
   readonly port: number;
@@ -22,7 +51,7 @@ const chunks = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 const switched = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello";
 
 /** Each is called once a request is whole, but for those of `early`. */
-const faults = {
+const faults: Readonly<Record<BackendFault, (socket: Socket) => unknown>> = {
   answers: (socket) => socket.write(reply("ok")),
   "answers at length": (socket) => socket.write(reply(largeBody)),
   "answers in chunks": (socket) => socket.write(`${chunks}2\r\nok\r\n0\r\n\r\n`),
@@ -59,7 +88,7 @@ const faults = {
   },
   "sends two answers": (socket) => socket.write(reply("ok") + reply("no")),
   "sends a head without end": (socket) => socket.write(`HTTP/1.1 200 OK\r\nX: ${"x".repeat(70_000)}`),
-} satisfies Record<string, (socket: Socket) => unknown>;
+};
 
 const early: ReadonlySet<string> = new Set<BackendFault>([
   "answers before it has the body",
