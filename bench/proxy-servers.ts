@@ -23,7 +23,12 @@ export interface ServerKind {
 }
 
 /** What every one answers by itself. */
-export const redirect: Redirect = { type: "BASIC", source: "/old", target: "/new", status: "MOVED_PERMANENT" };
+export const redirect: Redirect = {
+  type: "BASIC",
+  source: "/old",
+  target: "/new",
+  status: "MOVED_PERMANENT",
+};
 
 const items: readonly Item[] = [{ id: 1, kind: "redirect", ...redirect }];
 
@@ -99,10 +104,7 @@ backend back
 }
 
 /** It writes X-Forwarded-For, -Proto and -Host of its own accord. */
-async function startCaddyProxy(
-  path: string,
-  { core, backendPort, tls }: ServerOptions,
-): Promise<Server> {
+async function startCaddyProxy(path: string, { core, backendPort, tls }: ServerOptions): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), "posthouse-caddy-"));
   const port = await freePort();
   const address = tls === undefined ? `http://:${port}` : `https://:${port}`;
@@ -112,7 +114,6 @@ async function startCaddyProxy(
     `{
   admin off
   auto_https off
-  persist_config off
   default_bind 127.0.0.1
   log {
     output discard

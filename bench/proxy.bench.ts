@@ -13,7 +13,14 @@ import { needPackage, startNginx } from "@posthouse/testkit/services";
 import { type Bench, type BenchCase, type BenchContext, BenchSkipped } from "./bench.ts";
 import { sectionRule, sectionTarget } from "./data.ts";
 import { type LoadOptions, measureLoad } from "./load.ts";
-import { kinds, needServer, redirect, type Server, type ServerKind, type ServerOptions } from "./proxy-servers.ts";
+import {
+  kinds,
+  needServer,
+  redirect,
+  type Server,
+  type ServerKind,
+  type ServerOptions,
+} from "./proxy-servers.ts";
 import { chooseCores } from "./redirects.bench.ts";
 import { compare, type Figures } from "./rounds.ts";
 
@@ -96,8 +103,14 @@ server {
   listen 127.0.0.1:${port};
   root ${folder};
   client_max_body_size 10m;
-  client_body_buffer_size 64k;
-  location = /upload { return 200 "ok"; }
+  client_body_buffer_size 2m;
+  location = /done { return 200 "ok"; }
+  # Answers once it has the whole body: wrk does not understand earlier answers.
+  location = /upload {
+    proxy_pass http://127.0.0.1:${port}/done;
+    proxy_pass_request_body off;
+    proxy_set_header Content-Length "";
+  }
 }`,
   });
 }
@@ -144,7 +157,7 @@ async function* measureCase(
   const figures = new Map<string, Figures[]>(servers.map((each) => [each.name, []]));
   for (const each of servers) {
     if (scheme === "http") await checkAnswer(each, lines[0] ?? "", status);
-    await measureLoad(each.server, { ...load, seconds: 1 });
+    await measureLoad(each.server, load);
   }
   for (let round = 1; round <= rounds; round++) {
     for (const each of servers) {
@@ -190,7 +203,10 @@ async function* measureIdle(context: Context, servers: readonly Named[]): AsyncG
       for (let count = 0; count < idleConnections; count++) sockets.push(await openIdle(server.port));
       const after = (await server.usage()).rssBytes;
       figures.set(name, [
-        { "RSS MiB": after / 2 ** 20, "KiB each more": Math.max(0.01, (after - before) / 1024 / idleConnections) },
+        {
+          "RSS MiB": after / 2 ** 20,
+          "KiB each more": Math.max(0.01, (after - before) / 1024 / idleConnections),
+        },
       ]);
     } finally {
       for (const socket of sockets) socket.destroy();
@@ -234,13 +250,19 @@ async function makeCertificate(folder: string): Promise<{ cert: string; key: str
   const [cert, key, both] = [join(folder, "cert.pem"), join(folder, "key.pem"), join(folder, "both.pem")];
   const subject = ["-subj", `/CN=${host}`, "-addext", `subjectAltName=DNS:${host},IP:127.0.0.1`];
   const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  execFileSync("openssl", ["req", "-x509", ...kind, "-keyout", key, "-out", cert, ...subject], { stdio: "pipe" });
+  execFileSync("openssl", ["req", "-x509", ...kind, "-keyout", key, "-out", cert, ...subject], {
+    stdio: "pipe",
+  });
   await writeFile(both, (await readFile(cert, "utf8")) + (await readFile(key, "utf8")));
   return { cert, key, both };
 }
 
 /** What no pattern matches goes to the backend, as most requests of a site do; nginx looks through a `map`. */
-async function* measurePatterns(context: Context, nginxPath: string, backendPort: number): AsyncGenerator<BenchCase> {
+async function* measurePatterns(
+  context: Context,
+  nginxPath: string,
+  backendPort: number,
+): AsyncGenerator<BenchCase> {
   const rules = Array.from({ length: context.sizes.patterns }, (_, index) => sectionRule(index));
   const items = rules.map((rule, index): Item => ({ id: index + 1, kind: "redirect", ...rule }));
   const forward = `http://127.0.0.1:${backendPort}`;
