@@ -303,6 +303,8 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     this.#over = true;
     this.#forward.deadlines.remove(this);
     this.#letGo();
+    // What is left of the body stands before the connection's next request.
+    if (this.#bodyStarted && !this.#bodyEnded) this.#exchange.body?.resume();
     this.#forward.count.ended();
   }
 

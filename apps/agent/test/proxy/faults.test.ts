@@ -7,6 +7,7 @@ import {
   largeBody,
   startFaultyBackend,
 } from "@posthouse/testkit/faulty-backend";
+import { exchangeBytes } from "@posthouse/testkit/raw-http";
 import { until } from "@posthouse/testkit/until";
 import {
   type ClientFault,
@@ -151,6 +152,25 @@ describe("a client that", () => {
         await expectNothingHeld();
       }
     expect((await ask({ path: "switches protocols", upgrade: true, fault })).stuck).toBe(false);
+    await expectNothingHeld();
+  });
+});
+
+describe("a connection whose request failed while its body came", () => {
+  it.each<[BackendFault | "refusing", string]>([
+    ["refusing", "502"],
+    ["resets at the head", "502"],
+    ["hangs", "504"],
+    ["answers before it has the body", "200"],
+  ])("carries the next one: %s", async (fault, status) => {
+    const host = fault === "refusing" ? fault : "faulty";
+    const upload = "u".repeat(1_000_000);
+    const bytes = [
+      `POST /${encodeURIComponent(fault)} HTTP/1.1\r\nHost: ${host}\r\nContent-Length: ${upload.length}\r\n\r\n${upload}`,
+      "GET /answers HTTP/1.1\r\nHost: faulty\r\nConnection: close\r\n\r\n",
+    ];
+    const text = await exchangeBytes(proxy.port, bytes.join(""));
+    expect([...text.matchAll(/HTTP\/1\.1 (\d{3})/g)].map(([, each]) => each)).toEqual([status, "200"]);
     await expectNothingHeld();
   });
 });
