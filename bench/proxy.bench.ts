@@ -229,7 +229,12 @@ function openIdle(port: number): Promise<Socket> {
 }
 
 async function* measureTls(context: Context, options: ServerOptions): AsyncGenerator<BenchCase> {
-  const tls = await makeCertificate(context.folder);
+  const openssl = await needPackage("openssl", "openssl");
+  if ("missing" in openssl) {
+    context.progress(`NOT MEASURED: TLS with keep-alive: ${openssl.missing}`);
+    return;
+  }
+  const tls = await makeCertificate(openssl.path, context.folder);
   let servers: Awaited<ReturnType<typeof startAll>>;
   try {
     servers = await startAll(context, { ...options, tls });
@@ -246,11 +251,14 @@ async function* measureTls(context: Context, options: ServerOptions): AsyncGener
   );
 }
 
-async function makeCertificate(folder: string): Promise<{ cert: string; key: string; both: string }> {
+async function makeCertificate(
+  openssl: string,
+  folder: string,
+): Promise<{ cert: string; key: string; both: string }> {
   const [cert, key, both] = [join(folder, "cert.pem"), join(folder, "key.pem"), join(folder, "both.pem")];
   const subject = ["-subj", `/CN=${host}`, "-addext", `subjectAltName=DNS:${host},IP:127.0.0.1`];
   const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  execFileSync("openssl", ["req", "-x509", ...kind, "-keyout", key, "-out", cert, ...subject], {
+  execFileSync(openssl, ["req", "-x509", ...kind, "-keyout", key, "-out", cert, ...subject], {
     stdio: "pipe",
   });
   await writeFile(both, (await readFile(cert, "utf8")) + (await readFile(key, "utf8")));
