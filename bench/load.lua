@@ -1,11 +1,13 @@
--- Walks a prepared file of lines "host<TAB>target" from the beginning, over and over. The raw requests are made once.
+-- Walks a prepared file of lines "host<TAB>target", or "host<TAB>target<TAB>bytes" for a POST of that length, from the beginning, over and over. The raw requests are made once.
 local requests, count, at = {}, 0, 0
 
 function init(args)
   for line in io.lines(args[1]) do
-    local host, target = line:match("^(.-)\t(.*)$")
+    local host, target, bytes = line:match("^(.-)\t([^\t]*)\t?(%d*)$")
+    local first = (bytes == "" and "GET " or "POST ") .. target .. " HTTP/1.1\r\nHost: " .. host .. "\r\n"
     count = count + 1
-    requests[count] = "GET " .. target .. " HTTP/1.1\r\nHost: " .. host .. "\r\n\r\n"
+    if bytes == "" then requests[count] = first .. "\r\n"
+    else requests[count] = first .. "Content-Length: " .. bytes .. "\r\n\r\n" .. ("x"):rep(tonumber(bytes)) end
   end
 end
 

@@ -7,8 +7,9 @@ import type { Figures } from "./rounds.ts";
 export interface LoadOptions {
   /** Path of wrk. */
   readonly wrk: string;
-  /** Lines `host<TAB>target`. */
+  /** A file of lines `host<TAB>target`, or `host<TAB>target<TAB>bytes` for a POST of that length. */
   readonly requests: string;
+  readonly scheme?: "http" | "https";
   readonly connections: number;
   readonly seconds: number;
   readonly core?: number | undefined;
@@ -53,7 +54,7 @@ async function load(port: number, options: LoadOptions): Promise<Result> {
       `--connections=${options.connections}`,
       `--duration=${options.seconds}s`,
       `--script=${join(import.meta.dirname, "load.lua")}`,
-      `http://127.0.0.1:${port}`,
+      `${options.scheme ?? "http"}://127.0.0.1:${port}`,
       "--",
       options.requests,
     ],

@@ -1,14 +1,18 @@
 /** `npm run soak -- NAME [--minutes N]`: the long runs. Prints what was found; exits 1 when something is not as it must be. */
 import { parseArgs } from "node:util";
+import { proxySoakProblems, soakProxy } from "@posthouse/testkit/soak-proxy";
 import { soakProblems, soakRedirects, type Trend } from "@posthouse/testkit/soak-redirects";
 
 interface Soak {
   readonly description: string;
+  /** How long, unless told otherwise. */
+  readonly minutes: number;
   run(minutes: number): Promise<string[]>;
 }
 
 const soaks: Readonly<Record<string, Soak>> = {
   redirects: {
+    minutes: 10,
     description: "an agent under mixed requests while its configuration is reloaded every five seconds",
     async run(minutes) {
       const result = await soakRedirects({
@@ -26,25 +30,43 @@ const soaks: Readonly<Record<string, Soak>> = {
       return soakProblems(result);
     },
   },
+  proxy: {
+    minutes: 1,
+    description: "requests through the proxy during 20 reloads and 20 publishes; none may fail",
+    async run(minutes) {
+      const options = {
+        durationMs: minutes * 60_000,
+        reloads: 20,
+        publishes: 20,
+        progress: (text: string) => console.error(text),
+      };
+      const result = await soakProxy(options);
+      const { seconds, requests, failed, reloads, publishes } = result;
+      console.log(`${requests} requests in ${seconds.toFixed(0)} s, ${failed} failed`);
+      console.log(`${reloads} reloads and ${publishes} publishes took effect`);
+      return proxySoakProblems(result, options);
+    },
+  },
 };
 
 process.exitCode = await main();
 
 async function main(): Promise<number> {
   let name: string | undefined;
-  let minutes = 0;
+  let given: string | undefined;
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { minutes: { type: "string", default: "10" } },
+      options: { minutes: { type: "string" } },
     });
     name = positionals[0];
-    minutes = Number(values.minutes);
+    given = values.minutes;
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     return 2;
   }
   const soak = name === undefined ? undefined : Object.entries(soaks).find(([known]) => known === name)?.[1];
+  const minutes = given === undefined ? (soak?.minutes ?? 0) : Number(given);
   if (soak === undefined || !(minutes > 0)) {
     if (name !== undefined && soak === undefined) console.error(`there is no soak "${name}"`);
     console.error("npm run soak -- NAME [--minutes N]");

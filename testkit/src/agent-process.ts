@@ -9,6 +9,8 @@ export interface AgentProcessOptions {
   readonly config: Readonly<Record<string, unknown>>;
   /** Name of the project that all hosts are for. */
   readonly project: string;
+  /** What else is set for those hosts: `forward`, for one. */
+  readonly host?: Readonly<Record<string, unknown>>;
 }
 
 /** A real agent process, and what it tells of itself. */
@@ -25,20 +27,20 @@ export interface AgentProcess extends AsyncDisposable {
   /** Value of a metric by its name and labels as they are written; undefined when there is none. */
   metric(series: string): Promise<number | undefined>;
   /** Writes another configuration and has it read. */
-  reload(config: Readonly<Record<string, unknown>>): Promise<void>;
+  reload(config: AgentProcessOptions["config"], host?: AgentProcessOptions["host"]): Promise<void>;
 }
 
 /** Starts `posthouse agent` and waits until it listens, not until it has rules. */
 export async function startAgentProcess(options: AgentProcessOptions): Promise<AgentProcess> {
   const { folder, project } = options;
   const file = join(folder, "agent.yaml");
-  const write = (config: AgentProcessOptions["config"]) =>
+  const write = (config: AgentProcessOptions["config"], host = options.host) =>
     writeFile(
       file,
       JSON.stringify({
         ...config,
         admin: { listen: "127.0.0.1:0" },
-        sites: [{ listen: "127.0.0.1:0", hosts: [{ match: ["*"], project }] }],
+        sites: [{ listen: "127.0.0.1:0", hosts: [{ ...host, match: ["*"], project }] }],
       }),
     );
   await mkdir(folder, { recursive: true });
@@ -71,8 +73,8 @@ export async function startAgentProcess(options: AgentProcessOptions): Promise<A
       const line = text.split("\n").find((each) => each.startsWith(`${series} `));
       return line === undefined ? undefined : Number(line.slice(series.length + 1));
     },
-    async reload(config) {
-      await write(config);
+    async reload(config, host) {
+      await write(config, host);
       process.signal("SIGHUP");
     },
     async [Symbol.asyncDispose]() {

@@ -17,6 +17,10 @@ export interface AgentPeerOptions {
   readonly nodeOptions?: readonly string[];
   /** Hosts to answer for; all of them by default. */
   readonly hosts?: readonly string[];
+  /** What else is set for them: `forward`, for one. */
+  readonly host?: Readonly<Record<string, unknown>>;
+  /** What else is set for the listener. */
+  readonly site?: Readonly<Record<string, unknown>>;
 }
 
 /** A real agent process that serves items from its disk; its Manager refuses connections. */
@@ -52,7 +56,13 @@ export async function startAgent(options: AgentPeerOptions): Promise<AgentPeer> 
         log: { level: "silent" },
         admin: { listen: `127.0.0.1:${adminPort}` },
         projects: { redirects: { manager: { ...manager, token: "none" } } },
-        sites: [{ listen: `127.0.0.1:${port}`, hosts: [{ match: hosts, project: "redirects" }] }],
+        sites: [
+          {
+            ...options.site,
+            listen: `127.0.0.1:${port}`,
+            hosts: [{ ...options.host, match: hosts, project: "redirects" }],
+          },
+        ],
       };
       return writeFile(file, JSON.stringify(config, undefined, 2));
     };

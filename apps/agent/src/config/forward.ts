@@ -52,7 +52,12 @@ const full = z.strictObject({
     .strictObject({
       after: count.default(3).describe("failures in a row after which a backend is left alone"),
       leave_for: durationSchema.prefault("10s").describe("for how long"),
-      retries: z.int().min(0).max(10).default(1).describe("other backends tried when one cannot be reached"),
+      retries: z
+        .int()
+        .min(0)
+        .max(10)
+        .default(1)
+        .describe("other backends tried when one does not answer what may be sent again"),
     })
     .prefault({}),
   timeouts: z

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex, Readable } from "node:stream";
+import { writeCopy } from "./copied-write.ts";
 import type { Exchange, ExchangeListener } from "./exchange.ts";
 import { hasLength } from "./header-lines.ts";
 import type { RequestFacts } from "./node1-request.ts";
@@ -131,7 +132,7 @@ export class Node1Exchange implements Exchange {
   }
 
   write(bytes: Buffer): boolean {
-    return this.#response.write(Buffer.from(bytes));
+    return writeCopy(this.#response, bytes);
   }
 
   end(trailers: readonly string[]): void {

@@ -30,6 +30,7 @@ export class UpgradeExchange implements Exchange {
   readonly #added: string[] = [];
   #answered = false;
   #endsWithConnection = false;
+  #stopListening: () => void = () => {};
 
   constructor(request: IncomingMessage, socket: Socket, rest: Buffer, facts: RequestFacts) {
     this.method = request.method ?? "GET";
@@ -61,9 +62,10 @@ export class UpgradeExchange implements Exchange {
   }
 
   listen(listener: ExchangeListener): void {
-    this.#socket.on("close", () => listener.onClose());
-    this.#socket.on("drain", () => listener.onDrain());
-    this.#socket.resume();
+    const socket = this.#socket;
+    const [onClose, onDrain] = [() => listener.onClose(), () => listener.onDrain()];
+    socket.on("close", onClose).on("drain", onDrain).resume();
+    this.#stopListening = () => socket.off("close", onClose).off("drain", onDrain);
   }
 
   inform(): void {}
@@ -96,7 +98,7 @@ export class UpgradeExchange implements Exchange {
     let head = "HTTP/1.1 101 Switching Protocols\r\n";
     for (let index = 0; index < headers.length; index += 2)
       head += `${headers[index]}: ${headers[index + 1]}\r\n`;
-    this.#socket.removeAllListeners("close").removeAllListeners("drain");
+    this.#stopListening();
     this.#socket.pause();
     this.#socket.write(`${head}\r\n`, "latin1");
     if (this.#rest.length > 0) this.#socket.unshift(this.#rest);

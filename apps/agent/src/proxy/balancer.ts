@@ -16,10 +16,8 @@ export function createBalancer(upstreams: readonly Upstream[], balance: Balance)
   function choose(candidates: readonly Upstream[], key: string): Upstream | undefined {
     switch (balance) {
       case "round_robin":
-        turn = (turn + 1) % 0x3fff_ffff;
         return candidates[turn % candidates.length];
       case "least_connections":
-        turn = (turn + 1) % 0x3fff_ffff;
         return candidates
           .map((_, index) => candidates[(index + turn) % candidates.length] as Upstream)
           .reduce((least, each) => (each.pool.active < least.pool.active ? each : least));
@@ -31,6 +29,8 @@ export function createBalancer(upstreams: readonly Upstream[], balance: Balance)
   return {
     pick(key, tried) {
       if (only !== undefined) return tried?.has(only) === true ? undefined : only;
+      // A second attempt takes nobody's turn.
+      if (tried === undefined) turn = (turn + 1) % 0x3fff_ffff;
       const left = tried === undefined ? upstreams : upstreams.filter((upstream) => !tried.has(upstream));
       if (left.length === 0) return undefined;
       const now = performance.now();

@@ -4,6 +4,7 @@ export interface Deadlines {
   remove(entry: Timed): void;
   readonly size: number;
   start(): void;
+  /** Ends what still runs. */
   stop(): void;
 }
 
@@ -11,6 +12,8 @@ export interface Timed {
   /** By `performance.now()`. */
   deadline: number;
   onDeadline(): void;
+  /** Nobody watches over it from now on. */
+  onStop(): void;
 }
 
 const everyMs = 100;
@@ -38,6 +41,7 @@ export function createDeadlines(onTick: (now: number) => void = () => {}): Deadl
     stop() {
       clearInterval(timer);
       timer = undefined;
+      for (const entry of entries) entry.onStop();
     },
   };
 }

@@ -25,7 +25,7 @@ export interface ForwardLimits {
   readonly totalMs: number;
   readonly tunnelIdleMs: number;
   readonly maxBodyBytes: number;
-  /** Further upstreams that are tried when one cannot be reached. */
+  /** Further upstreams that are tried when one does not answer what may be sent again. */
   readonly retries: number;
 }
 

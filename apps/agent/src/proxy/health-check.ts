@@ -1,6 +1,5 @@
 import type { Part } from "@posthouse/service";
-import type { BackendConnection } from "./backend/connection.ts";
-import type { PooledCall } from "./backend/pool.ts";
+import { type BackendCall, BackendConnection } from "./backend/connection.ts";
 import type { ResponseHead } from "./backend/response-head.ts";
 import type { Upstream } from "./upstream.ts";
 
@@ -47,9 +46,11 @@ export function createHealthCheck(options: HealthCheckOptions): Part {
   };
 }
 
-/** One question. Always on a connection of its own: whether one can be made is part of the answer. */
-class Probe implements PooledCall {
-  readonly isRepeatable = true;
+/**
+ * One question. Always on a connection of its own, beside the pool: whether one can be made is part of the answer, and a
+ * backend with much to do is not ill.
+ */
+class Probe implements BackendCall {
   readonly method = "GET";
   readonly #options: HealthCheckOptions;
   readonly #upstream: Upstream;
@@ -70,18 +71,15 @@ class Probe implements PooledCall {
 
   start(): void {
     this.#timer = setTimeout(() => this.#end(false, "no answer in time"), this.#options.timeoutMs);
-    this.#upstream.pool.take(this, true);
+    const close = (connection: BackendConnection): void => connection.destroy();
+    this.#connection = new BackendConnection(this.#upstream.address, close, () => {});
+    this.#connection.begin(this);
   }
 
   cancel(): void {
     this.#over = true;
     clearTimeout(this.#timer);
     this.#connection?.destroy();
-    this.#upstream.pool.forget(this);
-  }
-
-  onConnection(connection: BackendConnection): void {
-    this.#connection = connection;
   }
 
   onConnected(): void {

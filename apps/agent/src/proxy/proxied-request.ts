@@ -52,15 +52,12 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
   start(): void {
     this.#forward.deadlines.add(this);
     this.#exchange.listen(this);
-    this.#attempt(false);
+    const upstream = this.#forward.balancer.pick(this.#key);
+    if (upstream === undefined) this.#giveUp(502, "unreachable");
+    else this.#attempt(upstream, false);
   }
 
-  #attempt(fresh: boolean): void {
-    const upstream = fresh ? this.#upstream : this.#forward.balancer.pick(this.#key, this.#tried);
-    if (upstream === undefined) {
-      this.#giveUp(502, "unreachable");
-      return;
-    }
+  #attempt(upstream: Upstream, fresh: boolean): void {
     this.#upstream = upstream;
     this.#sent = false;
     this.#wait(this.#forward.limits.connectMs);
@@ -151,44 +148,43 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
   }
 
   onFailed(error: Error, answered: "nothing" | "something"): void {
-    const wasFresh = this.#isFresh;
-    const wasSent = this.#sent;
     this.#connection = undefined;
     if (this.#over) return;
-    const upstream = this.#upstream;
     const reason = reasonOf(error);
-    if (wasFresh && reason !== "busy") upstream?.failed(performance.now());
-    this.#forward.count.failed(reason, upstream, error);
-    if (answered === "nothing" && this.#bodyBytes === 0 && this.#mayRepeat(wasSent)) {
-      this.#exchange.body?.pause();
-      if (!wasFresh) {
-        this.#attempt(true);
-        return;
-      }
-      if (this.#retries < this.#forward.limits.retries && reason === "unreachable") {
-        this.#tried ??= new Set();
-        if (upstream !== undefined) this.#tried.add(upstream);
-        if (this.#forward.balancer.pick(this.#key, this.#tried) !== undefined) {
-          this.#retries += 1;
-          this.#forward.count.retried();
-          this.#attempt(false);
-          return;
-        }
-      }
-    }
-    if (this.#begun) {
-      this.#cut();
-      return;
-    }
-    this.#giveUp(reason === "timed_out" ? 504 : reason === "busy" ? 503 : 502, reason);
+    if (this.#isFresh && reason !== "busy") this.#upstream?.failed(performance.now());
+    this.#forward.count.failed(reason, this.#upstream, error);
+    if (answered === "nothing" && this.#attemptAgain(reason)) return;
+    if (this.#begun) this.#cut();
+    else this.#giveUp(reason === "timed_out" ? 504 : reason === "busy" ? 503 : 502, reason);
+  }
+
+  /** False when the request may not be sent again, or there is nobody left to send it to. */
+  #attemptAgain(reason: FailureReason): boolean {
+    const upstream = this.#upstream;
+    if (upstream === undefined || this.#bodyBytes > 0 || (this.#sent && !repeatable.has(this.method)))
+      return false;
+    const wasKept = this.#sent && !this.#isFresh && reason === "closed";
+    const next = wasKept ? upstream : this.#nextUpstream(upstream, reason);
+    if (next === undefined) return false;
+    this.#exchange.body?.pause();
+    this.#attempt(next, wasKept);
+    return true;
+  }
+
+  #nextUpstream(failed: Upstream, reason: FailureReason): Upstream | undefined {
+    if (reason === "busy" || reason === "garbage") return undefined;
+    if (this.#retries >= this.#forward.limits.retries) return undefined;
+    this.#tried ??= new Set();
+    this.#tried.add(failed);
+    const next = this.#forward.balancer.pick(this.#key, this.#tried);
+    if (next === undefined) return undefined;
+    this.#retries += 1;
+    this.#forward.count.retried();
+    return next;
   }
 
   get isRepeatable(): boolean {
     return this.#exchange.body === undefined && repeatable.has(this.method);
-  }
-
-  #mayRepeat(wasSent: boolean): boolean {
-    return !wasSent || repeatable.has(this.method);
   }
 
   // The request's body
@@ -264,7 +260,18 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
       this.#cut();
       return;
     }
+    if (!waitedForClient && performance.now() < this.#totalDeadline) {
+      this.#letGo();
+      if (this.#attemptAgain("timed_out")) return;
+    }
     this.#giveUp(waitedForClient ? 408 : 504, "timed_out");
+  }
+
+  onStop(): void {
+    if (this.#over) return;
+    this.#forward.count.failed("stopped", this.#upstream);
+    if (this.#begun) this.#cut();
+    else this.#giveUp(502, "stopped");
   }
 
   // The end
@@ -295,14 +302,27 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     if (this.#over) return;
     this.#over = true;
     this.#forward.deadlines.remove(this);
+    this.#letGo();
+    // What is left of the body stands before the connection's next request.
+    if (this.#bodyStarted && !this.#bodyEnded) this.#exchange.body?.resume();
+    this.#forward.count.ended();
+  }
+
+  #letGo(): void {
     if (this.#connection !== undefined) this.#connection.destroy();
     else this.#upstream?.pool.forget(this);
     this.#connection = undefined;
-    this.#forward.count.ended();
   }
 }
 
-export type FailureReason = "unreachable" | "closed" | "garbage" | "timed_out" | "busy" | "body_too_large";
+export type FailureReason =
+  | "unreachable"
+  | "closed"
+  | "garbage"
+  | "timed_out"
+  | "busy"
+  | "body_too_large"
+  | "stopped";
 
 const reasons: Readonly<Record<string, FailureReason>> = {
   BACKEND_UNREACHABLE: "unreachable",

@@ -41,7 +41,10 @@ export interface BackendCall {
   onFailed(error: Error, answered: "nothing" | "something"): void;
 }
 
-const readBufferBytes = 32 * 1024;
+const readBufferBytes = 64 * 1024;
+const tlsBufferBytes = 16 * 1024;
+/** What arrives is handed on before the next read, so all connections share one. TLS may read while it writes: not there. */
+const sharedReadBuffer: Buffer = Buffer.allocUnsafeSlow(readBufferBytes);
 const maxHeadBytes = 64 * 1024;
 
 export class BackendConnection {
@@ -93,7 +96,7 @@ export class BackendConnection {
     const options: NetConnectOpts = {
       ...(path === undefined ? { host, port } : { path }),
       onread: {
-        buffer: Buffer.allocUnsafeSlow(readBufferBytes),
+        buffer: tls === undefined ? sharedReadBuffer : Buffer.allocUnsafeSlow(tlsBufferBytes),
         callback: (length, buffer) => this.#onRead(buffer as Buffer, length),
       },
     };

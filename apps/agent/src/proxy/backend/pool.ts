@@ -85,7 +85,9 @@ export class BackendPool {
     for (const connection of this.#idle.splice(0)) connection.destroy();
   }
 
+  /** Ends all; who still waits hears nothing more. */
   destroy(): void {
+    this.#waiting.length = 0;
     for (const connection of this.#all) connection.destroy();
   }
 
