@@ -46,12 +46,17 @@ export function convertRedirectionio(text: string, request: RedirectionioRequest
     );
     all.push(...refused(yaml, origins, document.value).filter(({ path }) => !known.has(formatPath(path))));
   }
-  const print = (finding: Finding): string => formatFinding(finding, file, document.locate);
+  const lines = (findings: readonly Finding[]): string[] =>
+    inOrder(findings, document.locate).map((finding) => formatFinding(finding, file, document.locate));
   const errors = all.filter(({ severity }) => severity === "error");
-  if (errors.length > 0) {
-    throw commandErrors.create("CONVERT_INVALID", { problems: errors.map(print).join("\n") });
-  }
-  return { yaml, warnings: all.map(print) };
+  if (errors.length > 0)
+    throw commandErrors.create("CONVERT_INVALID", { problems: lines(errors).join("\n") });
+  return { yaml, warnings: lines(all) };
+}
+
+function inOrder(findings: readonly Finding[], locate: Document["locate"]): Finding[] {
+  const offset = ({ path }: Finding): number => locate(path).line * 1e6 + locate(path).column;
+  return findings.toSorted((a, b) => offset(a) - offset(b));
 }
 
 interface Document {
