@@ -1,6 +1,7 @@
 import { type AgentConfig, agentConfigSchema } from "@posthouse/agent";
 import { isPosthouseError } from "@posthouse/protocol";
 import { parseConfig } from "@posthouse/service";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { convertRedirectionio } from "../src/convert/redirectionio.ts";
@@ -125,7 +126,7 @@ describe("convert redirectionio: a proxy becomes a site", () => {
 
 describe("convert redirectionio: every key becomes ours or is named", () => {
   const inProxy = (change: object): object => ({ ...base, proxies: [{ ...proxy, ...change }] });
-  const agentKeys: readonly [path: string, change: object, named: string | undefined][] = [
+  const agentKeys: [path: string, change: object, named: string | undefined][] = [
     ["instance_name", { instance_name: "other" }, undefined],
     ["listen", { listen: "127.0.0.1:10301" }, "not built yet: web-server modules"],
     ["persist", { persist: false }, "no meaning here: copies"],
@@ -161,7 +162,9 @@ describe("convert redirectionio: every key becomes ours or is named", () => {
   ];
   const proxyKeys: typeof agentKeys = [
     ["forward", {}, "limits here that it had not: first_byte and idle of 60s, max_body of 100MiB"],
-    ["timeout", { timeout: 0 }, "limits here that it had not"],
+    ["timeout", { timeout: 0 }, "is without limit there; here it has first_byte and idle of 60s"],
+    ["forward", { timeout: 0 }, "has limits here that it had not: max_body of 100MiB"],
+    ["forward", { timeout: 1 }, "has limits here that it had not: max_body of 100MiB"],
     ["project_key", {}, "not built yet: rules by project key"],
     ["preserve_host", { preserve_host: true }, undefined],
     ["add_rule_ids_header", { add_rule_ids_header: true }, "not built yet: X-RedirectionIo-RuleIds"],
@@ -189,6 +192,10 @@ describe("convert redirectionio: every key becomes ours or is named", () => {
     ["keep_alive.enabled", { keep_alive: { enabled: false } }, undefined],
     ["tls_cert_file", { tls_cert_file: "/c", tls_key_file: "/k" }, undefined],
   ];
+  agentKeys.push(
+    ["datadir", { datadir: "data" }, "is taken from the folder of the configuration"],
+    ["instance_name", { instance_name: "" }, "is missing: the agent takes the host's name"],
+  );
   const plain = convert(base).yaml;
 
   it.each([
@@ -405,6 +412,59 @@ describe("convert redirectionio: what is wrong is refused, with its place", () =
     const problem = problemsOf(input);
     expect(problem.code).toBe("CONVERT_SYNTAX");
     expect(problem.message).toMatch(message);
+  });
+});
+
+describe("convert redirectionio: any file", () => {
+  const known = [
+    "instance_name",
+    "listen",
+    "forward",
+    "proxies",
+    "metrics",
+    "log",
+    "stderr",
+    "level",
+    "timeout",
+  ];
+  const key = fc.oneof(fc.constantFrom(...known, "tls_cert_file", "keep_alive", "access_log"), fc.string());
+  const leaf = fc.oneof(
+    fc.string(),
+    fc.constantFrom("", "/", `\${A}`, "::", "info"),
+    fc.double(),
+    fc.boolean(),
+    fc.constant(null),
+  );
+  const { tree } = fc.letrec((tie) => ({
+    tree: fc.oneof(
+      { maxDepth: 5 },
+      leaf,
+      fc.array(tie("tree"), { maxLength: 3 }),
+      fc.dictionary(key, tie("tree"), { maxKeys: 4 }),
+    ),
+  }));
+
+  it("is converted, or refused with problems that have their place", () => {
+    const ends = { converted: 0, refused: 0 };
+    fc.assert(
+      fc.property(fc.dictionary(key, tree, { maxKeys: 4 }), fc.boolean(), (options, isRight) => {
+        try {
+          const { yaml } = convertRedirectionio(
+            JSON.stringify(isRight ? { ...base, cache: options.timeout } : options),
+            { file },
+          );
+          expect(parse(yaml)).toMatchObject({ sites: expect.any(Array) });
+          ends.converted++;
+        } catch (error) {
+          if (!isPosthouseError(error)) throw error;
+          for (const line of error.message.split("\n"))
+            expect(line).toMatch(/^agent\.yml:\d+:\d+ {2}[^:]*.*: \S/);
+          ends.refused++;
+        }
+      }),
+      { numRuns: 500 },
+    );
+    expect(Math.min(ends.converted, ends.refused)).toBeGreaterThan(20);
   });
 });
 

@@ -9,11 +9,12 @@ export function noteDifferences(options: RedirectionioAgent, note: Note): void {
     if (Object.hasOwn(options, key)) tell([key], why);
   }
   const { instance_name: name, persist, datadir, metrics, log, proxies = [] } = options;
-  if (name === undefined) tell(["instance_name"], "is missing: the agent takes the host's name");
+  if ((name ?? "") === "") tell(["instance_name"], "is missing: the agent takes the host's name");
+  tellRelative(datadir, ["datadir"], tell);
   if (persist !== undefined && persist !== true) tell(["persist"], persistWhy);
-  if (datadir !== undefined)
+  if ((datadir ?? "") !== "")
     tell(["datadir"], "became state, in a folder of its own; what it holds is not read");
-  if (metrics?.listen !== undefined) tellMetrics(metrics.listen, metrics.format ?? "json", tell);
+  if (metrics?.listen) tellMetrics(metrics.listen, metrics.format ?? "json", tell);
   else if (metrics?.format !== undefined)
     tell(["metrics", "format"], "is not used there either: metrics.listen is not set");
   if (log?.file !== undefined)
@@ -87,8 +88,14 @@ function tellProxy(proxy: RedirectionioProxy, path: Path, tell: Tell): void {
       at("allow_ipv6_forward"),
       `${without}: a backend is asked over IPv4 or IPv6; name its IPv4 address to keep to that`,
     );
+  for (const key of ["tls_cert_file", "tls_key_file"] as const) tellRelative(proxy[key], at(key), tell);
   if ((proxy.forward ?? "") === "") tellUnused(proxy, at, tell);
   else tellForward(proxy, at, tell);
+}
+
+function tellRelative(file: string | undefined, path: Path, tell: Tell): void {
+  if (file === undefined || /^(\/|\$\{|$)/.test(file)) return;
+  tell(path, "is taken from the folder of the configuration here, not from the working directory");
 }
 
 /** Without a backend these do nothing, there and here. */
@@ -99,19 +106,17 @@ function tellUnused(proxy: RedirectionioProxy, at: (key: string) => Path, tell: 
 }
 
 function tellForward(proxy: RedirectionioProxy, at: (key: string) => Path, tell: Tell): void {
-  const { request_body_size_limit: limit, timeout = 0 } = proxy;
+  const { request_body_size_limit: limit } = proxy;
   if (limit !== undefined)
     tell(
       at("request_body_size_limit"),
       `became max_body, which is for every body: there only bodies that had to be kept were counted, and uploads with Content-Length passed at any size. Larger ones get 413 here`,
     );
+  const waits = "first_byte and idle of 60s";
+  if (proxy.timeout === 0) tell(at("timeout"), `is without limit there; here it has ${waits}`);
   const limits = [
-    ...(timeout === 0 ? ["first_byte and idle of 60s"] : []),
+    ...(proxy.timeout === undefined ? [waits] : []),
     ...(limit === undefined ? ["max_body of 100MiB"] : []),
   ];
-  if (limits.length > 0)
-    tell(
-      at(timeout === 0 && proxy.timeout !== undefined ? "timeout" : "forward"),
-      `has limits here that it had not: ${limits.join(", ")}`,
-    );
+  if (limits.length > 0) tell(at("forward"), `has limits here that it had not: ${limits.join(", ")}`);
 }

@@ -100,10 +100,10 @@ const convertAgent: Convert = (
   origins.set("state", ["datadir"]);
   origins.set("admin", ["metrics", "listen"]);
   const adminPort = proxies.some(({ listen = "" }) => listen.endsWith(":9400")) ? 9401 : 9400;
-  const isAddress = metrics?.listen !== undefined && !metrics.listen.startsWith("/");
+  const isAddress = metrics?.listen && !metrics.listen.startsWith("/");
   return {
-    ...(name === undefined ? {} : { name }),
-    state: request.state ?? (datadir === undefined ? "./state" : `${datadir.replace(/\/+$/, "")}/posthouse`),
+    ...(name ? { name } : {}),
+    state: request.state ?? (!datadir ? "./state" : `${datadir.replace(/\/+$/, "")}/posthouse`),
     admin: { listen: isAddress ? metrics.listen : `127.0.0.1:${adminPort}` },
     ...(level === undefined ? {} : { log: { level } }),
     sites,
