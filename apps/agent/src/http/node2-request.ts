@@ -19,6 +19,9 @@ const fieldName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const fieldValue = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
 const path = /^[\x21-\x7e\x80-\xff]+$/;
 const forbidden = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]);
+/** Of a header list, as RFC 9113, 6.5.2 counts it. */
+export const maxHeaderListBytes: number = 16 * 1024;
+const fieldOverheadBytes = 32;
 const digits = /^\d{1,15}$/;
 
 /**
@@ -33,9 +36,11 @@ export function readRequest2(list: readonly string[], endsWithHead: boolean): Re
   let expects: string | undefined;
   let cookie = "";
   let fault: string | undefined;
+  let bytes = 0;
   for (let index = 0; index < list.length; index += 2) {
     const name = list[index] ?? "";
     const value = list[index + 1] ?? "";
+    bytes += name.length + value.length + fieldOverheadBytes;
     if (name.startsWith(":")) {
       if (pseudo[name] !== undefined || headers.length > 0) fault = "a pseudo header is out of place";
       pseudo[name] = value;
@@ -76,7 +81,8 @@ export function readRequest2(list: readonly string[], endsWithHead: boolean): Re
     ],
     hasBody,
     expects,
-    refusal: refusalOf(fault, method, expects),
+    refusal:
+      bytes > maxHeaderListBytes ? [431, "the headers are too large"] : refusalOf(fault, method, expects),
   };
 }
 

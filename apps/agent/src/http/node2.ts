@@ -2,18 +2,13 @@
  * HTTP/2 by node:http2, on connections that TLS agreed on it. nghttp2 parses and refuses; here are the bounds: streams at
  * once, size of a header list, resets, requests of one connection, silence.
  */
-import {
-  constants,
-  performServerHandshake,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
-} from "node:http2";
+import { constants, performServerHandshake, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { Log } from "@posthouse/service";
 import { answerText } from "./exchange.ts";
 import type { ServerRole } from "./node1.ts";
 import { Node2Exchange } from "./node2-exchange.ts";
-import { type Request2, readRequest2 } from "./node2-request.ts";
+import { maxHeaderListBytes, type Request2, readRequest2 } from "./node2-request.ts";
 import { peerOf } from "./peer.ts";
 import { createResetBudget } from "./reset-budget.ts";
 
@@ -32,7 +27,6 @@ export interface Node2Options {
 }
 
 const maxStreams = 128;
-const maxHeaderListBytes = 16 * 1024;
 const maxHeaders = 200;
 const maxRequestsPerConnection = 100_000;
 /** Until the first request, then between requests. */
@@ -54,7 +48,7 @@ const options = {
 };
 
 export function createNode2Sessions({ name, role, log }: Node2Options): Node2Sessions {
-  const sessions = new Set<ServerHttp2Session>();
+  const sessions = new Map<ServerHttp2Session, Socket>();
   let draining = false;
 
   function accept(socket: Socket): void {
@@ -63,8 +57,8 @@ export function createNode2Sessions({ name, role, log }: Node2Options): Node2Ses
     const resets = createResetBudget();
     let requests = 0;
     let open = 0;
-    sessions.add(session);
-    session.once("close", () => sessions.delete(session));
+    sessions.set(session, socket);
+    socket.once("close", () => sessions.delete(session));
     session.on("error", (error) => log.debug({ error, listener: name, peer }, "an HTTP/2 connection broke"));
     session.on("frameError", () => session.destroy());
     session.setTimeout(firstRequestMs);
@@ -84,7 +78,7 @@ export function createNode2Sessions({ name, role, log }: Node2Options): Node2Ses
         if (exchange.wasCut || (stream.rstCode === constants.NGHTTP2_NO_ERROR && !stream.aborted)) return;
         if (resets.spend(performance.now())) return;
         role().counters.refused.resets.value++;
-        session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        cut(session, socket, constants.NGHTTP2_ENHANCE_YOUR_CALM);
       });
       serve(exchange, request.refusal);
     });
@@ -113,10 +107,19 @@ export function createNode2Sessions({ name, role, log }: Node2Options): Node2Ses
     accept,
     drain() {
       draining = true;
-      for (const session of sessions) session.close();
+      for (const session of sessions.keys()) session.close();
     },
     destroy() {
-      for (const session of sessions) session.destroy();
+      for (const [session, socket] of sessions) cut(session, socket, constants.NGHTTP2_NO_ERROR);
     },
   };
+}
+
+/** Ends a connection with all its streams; Node alone would wait for the client to do so. */
+function cut(session: ServerHttp2Session, socket: Socket, code: number): void {
+  if (!session.destroyed) {
+    session.goaway(code);
+    session.destroy();
+  }
+  setImmediate(() => socket.destroy());
 }

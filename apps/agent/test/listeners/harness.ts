@@ -90,7 +90,11 @@ export function dial(port: number, host = "127.0.0.1"): Promise<Socket> {
 
 export function session2(port: number, ca?: Buffer): ClientHttp2Session {
   const trust = ca === undefined ? { rejectUnauthorized: false } : { ca };
-  const session = connect2(`https://127.0.0.1:${port}`, { servername: "a.example", ...trust });
+  const session = connect2(`https://127.0.0.1:${port}`, {
+    servername: "a.example",
+    maxSessionMemory: 256,
+    ...trust,
+  });
   session.on("error", () => {});
   return session;
 }
