@@ -11,6 +11,7 @@ import { type PosthouseProcess, startPosthouse, startScript } from "@posthouse/t
 import { answers, until } from "@posthouse/testkit/until";
 import { describe, expect, it } from "vitest";
 import { convertFlecto } from "../apps/posthouse/src/convert/flecto.ts";
+import { convertRedirectionio } from "../apps/posthouse/src/convert/redirectionio.ts";
 import { generateReference } from "../scripts/reference.ts";
 
 const root = join(import.meta.dirname, "..");
@@ -70,6 +71,14 @@ describe("documentation", () => {
     const { yaml, warnings } = convertFlecto(middleware, { file: "dynamic.yml" });
     expect(yaml.split("\n").slice(1).join("\n")).toBe(ours);
     expect(warnings).toEqual([]);
+  });
+
+  it("converts redirection.io's configuration to the one it shows, and tells what it shows", () => {
+    const [theirs = "", ours = ""] = blocks("docs/guide/from-redirectionio.md", "yml");
+    const [told] = blocks("docs/guide/from-redirectionio.md", "text");
+    const { yaml, warnings } = convertRedirectionio(theirs, { file: "agent.yml" });
+    expect(yaml.split("\n").slice(1).join("\n")).toBe(ours);
+    expect(`${warnings.join("\n")}\n`).toBe(told);
   });
 
   it("shows what posthouse explain prints", async () => {

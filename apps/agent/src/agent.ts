@@ -10,6 +10,7 @@ import { agentErrors } from "./core/errors.ts";
 import { createMetrics } from "./core/metrics.ts";
 import { createGeneration, type Generation, type GenerationContext } from "./generation.ts";
 import { createHttpCounters, type HttpServer } from "./http/node1.ts";
+import { createTlsMetrics } from "./http/tls-metrics.ts";
 import { createForwardCounters } from "./proxy/metrics.ts";
 import { registerHitMetrics } from "./redirects/hit-metrics.ts";
 import { createHits, type Hits } from "./redirects/hits.ts";
@@ -60,6 +61,7 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
     ),
     httpCounters: createHttpCounters(metrics),
     forwardCounters: createForwardCounters(metrics),
+    tlsMetrics: createTlsMetrics(metrics),
     startedAt: new Date(),
     stopSignal: () => stopped.signal,
   };

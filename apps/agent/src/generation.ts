@@ -18,11 +18,15 @@ import type { AgentConfig, HostConfig, SiteConfig } from "./config/schema.ts";
 import { agentErrors } from "./core/errors.ts";
 import type { Metrics, Tallies } from "./core/metrics.ts";
 import { type ClientAddressResolver, createClientAddress } from "./http/client-address.ts";
+import { createDoor, type Door } from "./http/door.ts";
 import type { ExchangeHandler } from "./http/exchange.ts";
 import { createExplainHeader, type ExplainHeader } from "./http/explain-header.ts";
+import { createNetworks } from "./http/ip-networks.ts";
 import { createNode1Server, type HttpCounters, type HttpServer, type ServerRole } from "./http/node1.ts";
 import { createPipeline, type HostHandlers, type ProjectHandler } from "./http/pipeline.ts";
 import { createHostTable, type HostEntry } from "./http/sites.ts";
+import { createTls, type Tls, tlsKey } from "./http/tls.ts";
+import type { TlsMetrics } from "./http/tls-metrics.ts";
 import { backendHost } from "./proxy/backend-address.ts";
 import type { Forward } from "./proxy/forward.ts";
 import { createForwarding } from "./proxy/forwarded.ts";
@@ -46,6 +50,7 @@ export interface GenerationContext {
   readonly hitsOf: (project: string) => Hits;
   readonly httpCounters: (listener: string) => HttpCounters;
   readonly forwardCounters: (site: string) => ForwardCounters;
+  readonly tlsMetrics: TlsMetrics;
   readonly startedAt: Date;
   /** Aborted once the agent stops. */
   readonly stopSignal: () => AbortSignal;
@@ -85,15 +90,33 @@ export async function createGeneration(
     log: context.log,
   }));
 
+  /** What connections to a site pass first; its certificates are read again when its settings changed. */
+  const takeDoor = (
+    { tls: config, proxy_protocol }: SiteConfig,
+    address: string,
+    index: number,
+  ): Door | undefined => {
+    if (config === undefined && proxy_protocol === undefined) return undefined;
+    const listener = `site ${address}`;
+    const key = config && tlsKey({ listener, config });
+    const same = old?.parts.find((part): part is Tls => "key" in part && part.key === key);
+    const { log, tlsMetrics: metrics } = context;
+    const tls =
+      config && (same ?? createTls({ config, listener, configKey: `sites[${index}].tls`, log, metrics }));
+    if (tls !== undefined) parts.push(tls);
+    return createDoor({ tls, announcing: createNetworks(proxy_protocol?.from ?? []) });
+  };
+
   /** A server is known by its address, so that a site and the admin address may change places. */
   const takeServer = (
     role: string,
     { listen, address }: NamedListen,
     handler: ExchangeHandler,
+    door?: Door,
   ): HttpServer => {
     const name = listen.port === 0 ? `${role} ${address}` : `listener ${address}`;
     const same = old?.parts.find((part) => part.name === name) as HttpServer | undefined;
-    const serving = { handler, counters: context.httpCounters(`${role} ${address}`) };
+    const serving = { handler, counters: context.httpCounters(`${role} ${address}`), door };
     const server = same ?? createNode1Server({ name, listen, role: serving, log: context.log });
     roles.set(server, serving);
     return server;
@@ -131,8 +154,8 @@ export async function createGeneration(
   const explainHeader =
     config.admin?.token && createExplainHeader({ token: config.admin.token, log: context.log });
   const surroundings = { config, replicas, forwards, context, explainHeader };
-  const sites = nameSites(config.sites).map(({ site, ...named }) =>
-    takeServer("site", named, createSiteHandler(site, surroundings)),
+  const sites = nameSites(config.sites).map(({ site, ...named }, index) =>
+    takeServer("site", named, createSiteHandler(site, surroundings), takeDoor(site, named.address, index)),
   );
   parts.push(...sites);
 

@@ -255,7 +255,7 @@ describe("posthouse convert", () => {
     const folder = await folderWith({ "m.json": options });
     const { code, stdout, stderr } = await runCommand(["convert", "flecto", join(folder, "m.json")]);
     expect(code).toBe(0);
-    expect(parseConfig(stdout, "x", agentConfigSchema, {}).sites[0]?.hosts).toEqual([
+    expect(parseConfig(stdout, "x", agentConfigSchema, {}).sites[0]?.hosts).toMatchObject([
       { match: [], project: "p" },
     ]);
     expect(stderr).toMatch(/m\.json:1:\d+ {2}interval_check: 50ms became 1s/);

@@ -21,6 +21,7 @@ export {
   durationSchema,
   formatListen,
   type ListenAddress,
+  listenOrPathSchema,
   listenSchema,
   secretSchema,
   sizeSchema,

@@ -49,6 +49,8 @@ export const secretSchema: z.ZodType<Secret, string> = z
 export interface ListenAddress {
   readonly host: string;
   readonly port: number;
+  /** A unix socket instead; then the host is empty and the port 0. */
+  readonly path?: string;
 }
 
 const listenPattern = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]*)):(\d{1,5})$/;
@@ -64,7 +66,20 @@ export const listenSchema: z.ZodType<ListenAddress, string> = z
   })
   .refine(({ port }) => port <= 65_535, "port is above 65535");
 
-/** `127.0.0.1:8000`, `[::1]:80`, `:8000`: the text that `listenSchema` reads. */
-export function formatListen({ host, port }: ListenAddress): string {
+const unixMessage = 'expected a path from the root, such as "unix:/run/posthouse.sock", of 107 bytes at most';
+
+/** As `listenSchema`, and `unix:/PATH`. */
+export const listenOrPathSchema: z.ZodType<ListenAddress, string> = z.string(listenMessage).pipe(
+  z
+    .string()
+    .startsWith("unix:")
+    .refine((text) => text[5] === "/" && Buffer.byteLength(text) <= 112 && !text.includes("\0"), unixMessage)
+    .transform((text) => ({ host: "", port: 0, path: text.slice(5) }))
+    .or(listenSchema),
+);
+
+/** `127.0.0.1:8000`, `[::1]:80`, `:8000`, `unix:/run/x.sock`: the text that the schemas above read. */
+export function formatListen({ host, port, path }: ListenAddress): string {
+  if (path !== undefined) return `unix:${path}`;
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { loadConfig } from "@posthouse/service";
+import { resolveListener } from "./listener.ts";
 import { type AgentConfig, agentConfigSchema, type ProjectConfig } from "./schema.ts";
 
 /** Reads a configuration file; relative paths in it are taken from the file's folder. Throws CONFIG_… errors. */
@@ -13,5 +14,6 @@ export async function loadAgentConfig(
     name,
     project.file === undefined ? project : { ...project, file: from(project.file) },
   ]);
-  return { ...config, state: from(config.state), projects: Object.fromEntries(projects) };
+  const sites = config.sites.map((site) => resolveListener(site, from));
+  return { ...config, state: from(config.state), projects: Object.fromEntries(projects), sites };
 }

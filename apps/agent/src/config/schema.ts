@@ -17,6 +17,7 @@ import { isNetwork } from "../http/ip-networks.ts";
 import type { ForwardedStrategy } from "../proxy/forwarded.ts";
 import { ruleFileFormat } from "../replica/rule-file-format.ts";
 import { type ForwardConfig, forwardSchema } from "./forward.ts";
+import { type ListenerConfig, listenerShape } from "./listener.ts";
 
 /** The configuration as it is after reading: defaults filled in, durations in milliseconds. */
 export interface AgentConfig {
@@ -61,8 +62,7 @@ export interface ManagerSourceConfig {
   readonly push: boolean;
 }
 
-export interface SiteConfig {
-  readonly listen: ListenAddress;
+export interface SiteConfig extends ListenerConfig {
   readonly trusted_proxies: readonly string[];
   readonly trusted_headers: readonly TrustedHeader[];
   readonly request_id?: string | undefined;
@@ -171,7 +171,7 @@ const headerName = z.string().regex(/^[A-Za-z0-9-]+$/, "expected the name of a h
 
 const siteSchema = z
   .strictObject({
-    listen: listenSchema.describe("address for requests"),
+    ...listenerShape,
     trusted_proxies: z
       .array(z.string().refine(isNetwork, 'expected an address or a network such as "10.0.0.0/8"'))
       .default([])
@@ -287,7 +287,7 @@ function* listenProblems({ admin, sites }: AgentConfig): Generator<CrossProblem>
   for (const [index, { listen }] of sites.entries()) {
     const address = formatListen(listen);
     const other = taken.get(address);
-    if (other !== undefined && listen.port !== 0) {
+    if (other !== undefined && (listen.port !== 0 || listen.path !== undefined)) {
       yield { path: ["sites", index, "listen"], message: `${other} listens on ${address} already` };
     }
     taken.set(address, `sites[${index}]`);

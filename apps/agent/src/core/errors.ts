@@ -10,6 +10,10 @@ type Code =
   | "BACKEND_TIMED_OUT"
   | "BACKEND_GARBAGE"
   | "BACKEND_BUSY"
+  | "TLS_FILE_UNREADABLE"
+  | "TLS_FILE_UNUSABLE"
+  | "TLS_KEY_MISMATCH"
+  | "TLS_SETTINGS_UNUSABLE"
   | "RULE_FILE_MISSING"
   | "RULE_FILE_UNUSABLE";
 
@@ -34,6 +38,22 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
   BACKEND_GARBAGE: { message: "the backend's answer is not HTTP/1: {reason}" },
   BACKEND_BUSY: {
     message: "all {connections} connections to the backend {address} are busy, and the queue is full",
+  },
+  TLS_FILE_UNREADABLE: {
+    message: "{key}: the file {file} cannot be read: {reason}",
+    hint: "the user that runs the agent must be able to read it",
+  },
+  TLS_FILE_UNUSABLE: {
+    message: "{key}: the file {file} holds no {what}: {reason}",
+    hint: "PEM is expected; a key must not be encrypted",
+  },
+  TLS_KEY_MISMATCH: {
+    message: "{key}: the private key {file} does not belong to the certificate {certificate}",
+    hint: "the first certificate of the file must be the server's own, its issuers follow",
+  },
+  TLS_SETTINGS_UNUSABLE: {
+    message: "{key}: these settings cannot be used: {reason}",
+    hint: "ciphers are OpenSSL's names, separated by colons",
   },
   RULE_FILE_MISSING: {
     message: "there is no rule file {file}",

@@ -5,6 +5,7 @@ import type { Exchange, ExchangeListener } from "./exchange.ts";
 import { hasLength } from "./header-lines.ts";
 import type { RequestFacts } from "./node1-request.ts";
 import { resetSocket } from "./node1-reset.ts";
+import { peerOf } from "./peer.ts";
 
 const maxUnreadBodyBytes = 1024 * 1024;
 const maxTextBytes = 16 * 1024;
@@ -45,7 +46,7 @@ export class Node1Exchange implements Exchange {
   }
 
   get peer(): string | undefined {
-    return this.#request.socket.remoteAddress;
+    return peerOf(this.#request.socket);
   }
 
   get httpVersion(): "1.0" | "1.1" {

@@ -1,7 +1,15 @@
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
-export type RefusalReason = "host" | "syntax" | "too_large" | "timeout" | "connections";
+export type RefusalReason =
+  | "host"
+  | "syntax"
+  | "too_large"
+  | "timeout"
+  | "connections"
+  | "tls"
+  | "proxy_protocol"
+  | "resets";
 
 const refusals: Readonly<Record<string, readonly [string, RefusalReason]>> = {
   HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "too_large"],

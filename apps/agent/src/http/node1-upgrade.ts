@@ -5,6 +5,7 @@ import type { Exchange, ExchangeListener } from "./exchange.ts";
 import { hasLength } from "./header-lines.ts";
 import type { RequestFacts } from "./node1-request.ts";
 import { resetSocket } from "./node1-reset.ts";
+import { peerOf } from "./peer.ts";
 
 const silentMs = 60_000;
 /** For how long after the answer the client may still send, so that it can read the answer. */
@@ -38,7 +39,7 @@ export class UpgradeExchange implements Exchange {
     this.rawHeaders = request.rawHeaders;
     this.authority = facts.authority;
     this.upgrade = request.headers.upgrade ?? "";
-    this.peer = socket.remoteAddress;
+    this.peer = peerOf(socket);
     this.#socket = socket;
     this.#rest = rest;
   }

@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { closeServer, type ListenAddress, type Log, listenOn, type Part } from "@posthouse/service";
 import type { Metrics, Tally } from "../core/metrics.ts";
+import type { Door } from "./door.ts";
 import { answerText, type ExchangeHandler } from "./exchange.ts";
 import { Node1Exchange } from "./node1-exchange.ts";
 import { createPipelines } from "./node1-pipelines.ts";
@@ -20,6 +21,8 @@ import {
 } from "./node1-refusals.ts";
 import { type RequestFacts, readRequest } from "./node1-request.ts";
 import { UpgradeExchange } from "./node1-upgrade.ts";
+import { createNode2Sessions } from "./node2.ts";
+import { setPeer } from "./peer.ts";
 
 export interface HttpServer extends Part {
   /** Who answers and what is counted; replaced when the configuration changes. */
@@ -31,6 +34,8 @@ export interface HttpServer extends Part {
 export interface ServerRole {
   readonly handler: ExchangeHandler;
   readonly counters: HttpCounters;
+  /** What connections pass first. */
+  readonly door?: Door | undefined;
 }
 
 export interface HttpServerOptions {
@@ -88,6 +93,9 @@ export function createHttpCounters(metrics: Metrics): (listener: string) => Http
         too_large: refusal("too_large"),
         timeout: refusal("timeout"),
         connections: refusal("connections"),
+        tls: refusal("tls"),
+        proxy_protocol: refusal("proxy_protocol"),
+        resets: refusal("resets"),
       },
     };
   };
@@ -102,6 +110,9 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   const pipelines = createPipelines();
   /** Connections whose bytes make no sense any more. */
   const broken = new WeakSet<Duplex>();
+  /** Connections on which nothing of HTTP was said yet. */
+  const entering = new Set<Socket>();
+  const node2 = createNode2Sessions({ name, role: () => part.role, log });
 
   const part: HttpServer = {
     name,
@@ -122,12 +133,9 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       made.maxRequestsPerSocket = maxRequestsPerConnection;
       made.maxConnections = maxConnections;
       made.on("clientError", onClientError);
-      made.on("connection", (socket) => {
-        const { connections, open } = part.role.counters;
-        connections.value++;
-        open.value++;
-        socket.once("close", () => open.value--);
-      });
+      const [serveHttp1] = made.listeners("connection") as ((socket: Socket) => void)[];
+      made.removeAllListeners("connection");
+      made.on("connection", (socket) => onConnection(socket, (ready) => serveHttp1?.call(made, ready)));
       made.on("drop", () => part.role.counters.refused.connections.value++);
       address = await listenOn(made, listen);
       made.on("error", (error) => log.error({ error, listener: name }, "the listener failed"));
@@ -135,9 +143,39 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     },
     async stop(deadlineMs) {
       draining = true;
+      for (const socket of entering) socket.destroy();
+      node2.drain();
+      const timer = setTimeout(() => node2.destroy(), deadlineMs);
       if (server) await closeServer(server, deadlineMs);
+      clearTimeout(timer);
     },
   };
+
+  function onConnection(socket: Socket, serveHttp1: (socket: Socket) => void): void {
+    const { counters, door } = part.role;
+    counters.connections.value++;
+    counters.open.value++;
+    socket.once("close", () => counters.open.value--);
+    if (listen.path !== undefined) setPeer(socket, "unix");
+    if (door === undefined) {
+      serveHttp1(socket);
+      return;
+    }
+    entering.add(socket);
+    socket.once("close", () => entering.delete(socket));
+    door.enter(
+      socket,
+      (ready, protocol) => {
+        entering.delete(socket);
+        if (protocol === "h2") node2.accept(ready);
+        else serveHttp1(ready);
+      },
+      (what, reason) => {
+        counters.refused[what].value++;
+        log.debug({ listener: name, what, reason }, "refused a connection");
+      },
+    );
+  }
 
   function onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue = false): void {
     part.role.counters.requests.value++;

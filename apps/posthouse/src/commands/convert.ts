@@ -1,17 +1,19 @@
 import { readFile, writeFile } from "node:fs/promises";
-import type { Command } from "../command.ts";
+import type { Arguments, Command } from "../command.ts";
+import type { Converted } from "../convert/flecto.ts";
 import { commandErrors } from "../errors.ts";
 import { reasonOf } from "../manager-api.ts";
 
-const formats = ["flecto"];
+const formats = ["flecto", "redirectionio"];
 
 export const convertCommand: Command = {
   name: "convert",
   summary: "Turns another agent's configuration into one for posthouse agent.",
   details: [
     "flecto: the options of Flecto's Traefik middleware, alone in a file or in Traefik's dynamic configuration (http.middlewares.NAME.plugin.PLUGIN, or a Kubernetes Middleware), as YAML or JSON. Hosts, projects, headers and intervals keep their meaning, and compat: flecto keeps the answers.",
-    "What is different is told on standard error with its place. A configuration with which the middleware does not start is refused: every problem is named with its line and key, and the exit code is 2.",
-    "The result holds the tokens, since it must work as it is. -o makes the file readable by its owner only.",
+    "redirectionio: the configuration of redirection.io's agent 2.x (agent.yml). Each proxy becomes a site, and variables stay variables. Rules stay with redirection.io: each key that has no meaning here, or none yet, is named.",
+    "What is different is told on standard error with its place. A configuration with which the other agent does not start is refused: every problem is named with its line and key, and the exit code is 2.",
+    "The result of flecto holds the tokens, since it must work as it is. -o makes the file readable by its owner only.",
   ],
   positionals: [
     { name: "FORMAT", help: `whose configuration it is: ${formats.join(", ")}` },
@@ -19,27 +21,22 @@ export const convertCommand: Command = {
   ],
   options: {
     out: { short: "o", value: "FILE", help: "write there, not to standard output; must not exist" },
-    middleware: { value: "NAME", help: "which one, where the file has several" },
-    listen: { value: "ADDRESS", default: "127.0.0.1:8000", help: "where the agent takes requests" },
-    state: { value: "DIR", default: "./state", help: "where the agent keeps its copies" },
+    middleware: { value: "NAME", help: "flecto: which one, where the file has several" },
+    listen: { value: "ADDRESS", help: "flecto: where the agent takes requests (127.0.0.1:8000)" },
+    state: { value: "DIR", help: "where the agent keeps its copies (./state, or by datadir)" },
   },
   examples: [
     "posthouse convert flecto middleware.yaml -o posthouse.yaml",
     "posthouse convert flecto dynamic.yml --middleware redirects --listen 0.0.0.0:8000",
+    "posthouse convert redirectionio /etc/redirectionio/agent.yml -o posthouse.yaml",
   ],
   async run(args) {
     const [format = "", file = ""] = args.positionals;
-    const [{ convertFlecto }, { unknownFormat }] = await Promise.all([
-      import("../convert/flecto.ts"),
-      import("../unknown-format.ts"),
-    ]);
-    if (!formats.includes(format)) throw unknownFormat(format, formats);
-    const { yaml, warnings } = convertFlecto(await read(file), {
-      file,
-      middleware: args.text("middleware"),
-      listen: args.text("listen"),
-      state: args.text("state"),
-    });
+    if (!formats.includes(format)) {
+      const { unknownFormat } = await import("../unknown-format.ts");
+      throw unknownFormat(format, formats);
+    }
+    const { yaml, warnings } = await (format === "flecto" ? flecto : redirectionio)(file, args);
     for (const warning of warnings) process.stderr.write(`${warning}\n`);
     const out = args.text("out");
     if (out === undefined) process.stdout.write(yaml);
@@ -50,6 +47,22 @@ export const convertCommand: Command = {
     return 0;
   },
 };
+
+async function flecto(file: string, args: Arguments): Promise<Converted> {
+  const { convertFlecto } = await import("../convert/flecto.ts");
+  const [middleware, listen, state] = ["middleware", "listen", "state"].map((name) => args.text(name));
+  return convertFlecto(await read(file), { file, middleware, listen, state });
+}
+
+async function redirectionio(file: string, args: Arguments): Promise<Converted> {
+  const { convertRedirectionio } = await import("../convert/redirectionio.ts");
+  for (const option of ["middleware", "listen"]) {
+    if (args.text(option) === undefined) continue;
+    const problem = `--${option} is for flecto; the sites have their addresses from ${file}`;
+    throw commandErrors.create("USAGE", { problem, command: "convert" });
+  }
+  return convertRedirectionio(await read(file), { file, state: args.text("state") });
+}
 
 async function read(file: string): Promise<string> {
   try {

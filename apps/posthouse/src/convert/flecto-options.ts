@@ -1,4 +1,5 @@
 import { suggestionText } from "@posthouse/service";
+import type { Finding, Note } from "./finding.ts";
 import { parseGoDuration } from "./go-duration.ts";
 import type { Path } from "./located-yaml.ts";
 
@@ -22,13 +23,6 @@ export interface FlectoSource {
   readonly header: string;
   /** As written; empty: 5m. */
   readonly interval: string;
-}
-
-/** `error`: the middleware refuses to start, or panics, or ours could not. `warning`: it is told, and converted. */
-export interface Finding {
-  readonly severity: "error" | "warning";
-  readonly path: Path;
-  readonly message: string;
 }
 
 const sourceKeys = [
@@ -56,7 +50,7 @@ export function readFlectoOptions(value: Fields): {
 } {
   const findings: Finding[] = [];
   const noted = new Set<string>();
-  const note = (severity: Finding["severity"], path: Path, message: string): void => {
+  const note: Note = (severity, path, message) => {
     const key = `${path.join(".")} ${message}`;
     if (!noted.has(key)) findings.push({ severity, path, message });
     noted.add(key);
@@ -102,8 +96,6 @@ export function readFlectoOptions(value: Fields): {
     findings,
   };
 }
-
-type Note = (severity: Finding["severity"], path: Path, message: string) => void;
 
 /** `own`: what stands at `path` itself; the rest of `texts` is inherited from the top. */
 function source(texts: SourceTexts, own: SourceTexts, path: Path, note: Note): FlectoSource {

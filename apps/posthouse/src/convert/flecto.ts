@@ -7,13 +7,8 @@ import { isPosthouseError } from "@posthouse/protocol";
 import { durationSchema, parseConfig } from "@posthouse/service";
 import { stringify } from "yaml";
 import { commandErrors } from "../errors.ts";
-import {
-  type Finding,
-  type FlectoMiddleware,
-  type FlectoSource,
-  flectoKeys,
-  readFlectoOptions,
-} from "./flecto-options.ts";
+import { type Finding, formatFinding, formatPath } from "./finding.ts";
+import { type FlectoMiddleware, type FlectoSource, flectoKeys, readFlectoOptions } from "./flecto-options.ts";
 import { parseGoDuration } from "./go-duration.ts";
 import type { Path } from "./located-yaml.ts";
 import { findMiddleware } from "./traefik-file.ts";
@@ -48,10 +43,7 @@ export function convertFlecto(text: string, request: ConvertOptions): Converted 
   const { file, middleware } = request;
   const found = findMiddleware(text, { file, middleware, keys: flectoKeys });
   const { options, findings } = readFlectoOptions(found.value);
-  const print = ({ path, message }: Finding): string => {
-    const { line, column } = found.locate(path);
-    return `${file}:${line}:${column}  ${formatPath(path)}: ${message}`;
-  };
+  const print = (finding: Finding): string => formatFinding(finding, file, found.locate);
   const all = [...findings];
   if (options !== undefined) {
     const { config, projects, warnings } = buildConfig(options, request);
@@ -232,11 +224,6 @@ const fieldOf: Readonly<Record<string, readonly [Exclude<keyof FlectoSource, "pa
   token: ["token", "token_jwt"],
   authorization_header: ["header", "header_authorization_name"],
 };
-
-function formatPath(path: Path): string {
-  const text = path.map((step) => (typeof step === "number" ? `[${step}]` : `.${step}`)).join("");
-  return text.replace(/^\./, "") || "the file";
-}
 
 const header = (file: string): string =>
   `# Made by posthouse convert flecto from ${file.replace(/[\r\n]/g, " ")}. It holds tokens: keep it to yourself.\n`;
