@@ -1,13 +1,18 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
-import { type AddressInfo, createServer } from "node:net";
+import { createServer as createHttpServer } from "node:http";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import type { Readable } from "node:stream";
+import { connect as connectTls } from "node:tls";
 import { agentConfigSchema } from "@posthouse/agent";
 import { managerConfigSchema } from "@posthouse/manager";
 import { parseConfig } from "@posthouse/service";
+import { createTestAuthority } from "@posthouse/testkit/certificates";
 import { type PosthouseProcess, startPosthouse, startScript } from "@posthouse/testkit/posthouse-process";
+import { needPackage } from "@posthouse/testkit/services";
 import { answers, until } from "@posthouse/testkit/until";
 import { describe, expect, it } from "vitest";
 import { convertFlecto } from "../apps/posthouse/src/convert/flecto.ts";
@@ -162,6 +167,56 @@ describe("the README's first minute", () => {
   }, 90_000);
 });
 
+describe("the configuration of docs/guide/proxy-listeners.md", async () => {
+  const openssl = await needPackage("openssl", "openssl");
+  if ("missing" in openssl) console.warn(`SKIPPED: ${openssl.missing}`);
+
+  it.skipIf("missing" in openssl)(
+    "serves as it is written, on other ports",
+    async () => {
+      const folder = await mkdtemp(join(tmpdir(), "posthouse-listeners-"));
+      const backend = createHttpServer((request, response) => {
+        response.end(`${request.headers.host} ${request.headers["x-forwarded-for"]}\n`);
+      });
+      await new Promise<void>((resolve) => backend.listen(0, "127.0.0.1", resolve));
+      const backendPort = String((backend.address() as AddressInfo).port);
+      let agent: PosthouseProcess | undefined;
+      try {
+        await mkdir(join(folder, "tls"));
+        const authority = createTestAuthority("path" in openssl ? openssl.path : "", join(folder, "tls"));
+        authority.issue({ file: "shop", names: ["DNS:shop.example.com"] });
+        authority.issue({ file: "blog", names: ["DNS:blog.example.com", "DNS:*.blog.example.com"] });
+        const port = await freePort();
+        const [text = ""] = blocks("docs/guide/proxy-listeners.md", "yaml");
+        const changed = text
+          .replace("0.0.0.0:8443", `127.0.0.1:${port}`)
+          .replaceAll(/127\.0\.0\.1:300[01]/g, `127.0.0.1:${backendPort}`)
+          .replace("/run/posthouse", folder);
+        await writeFile(join(folder, "agent.yaml"), changed);
+        agent = startPosthouse(["agent", "-c", join(folder, "agent.yaml")], { cwd: folder });
+        await agent.printed(/agent started/);
+        const ca = readFileSync(authority.ca);
+        for (const servername of ["shop.example.com", "de.blog.example.com"]) {
+          const socket = connect({ port, host: "127.0.0.1" });
+          socket.write("PROXY TCP4 192.0.2.7 192.0.2.8 1234 443\r\n");
+          const secure = connectTls({ socket, servername, ca });
+          secure.write(`GET / HTTP/1.1\r\nHost: ${servername}\r\nConnection: close\r\n\r\n`);
+          expect(await readAll(secure)).toMatch(/^HTTP\/1\.1 200 OK[\s\S]*:\d+ 192\.0\.2\.7\n$/);
+        }
+        const local = connect(join(folder, "site.sock"));
+        local.write("GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-For: 192.0.2.9\r\nConnection: close\r\n\r\n");
+        expect(await readAll(local)).toContain(" 192.0.2.9, unknown\n");
+      } finally {
+        agent?.signal("SIGKILL");
+        await agent?.exited;
+        await new Promise((resolve) => backend.close(resolve));
+        await rm(folder, { recursive: true, force: true });
+      }
+    },
+    90_000,
+  );
+});
+
 describe("the servers of docs/guide/embed.md", () => {
   it("work as they are written, on other ports", async () => {
     const folder = await mkdtemp(join(tmpdir(), "posthouse-embed-"));
@@ -219,4 +274,10 @@ async function freePort(): Promise<number> {
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+async function readAll(stream: Readable): Promise<string> {
+  let text = "";
+  for await (const chunk of stream) text += chunk;
+  return text;
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import {
   durationSchema,
   formatListen,
+  listenOrPathSchema,
   listenSchema,
   Secret,
   secretSchema,
@@ -52,10 +53,31 @@ describe("listen addresses", () => {
     expect(formatListen(address)).toBe(text);
   });
 
-  it.each(["", "8000", "::1:80", "host:", "host:65536", "host:-1", "http://h:80", "[::1]", 8000])(
-    "refuses %j",
-    (value) => expect(listenSchema.safeParse(value).success).toBe(false),
+  it.each([
+    ["unix:/run/x.sock", { host: "", port: 0, path: "/run/x.sock" }],
+    ["[::]:0", { host: "::", port: 0 }],
+  ])("reads %s, where a unix socket may stand, and writes it again", (text, address) => {
+    expect(listenOrPathSchema.parse(text)).toEqual(address);
+    expect(formatListen(address)).toBe(text);
+  });
+
+  it.each(["unix:", "unix:x.sock", `unix:/${"x".repeat(107)}`, "unix:/a\0b", "host"])(
+    "refuses %j where a unix socket may stand",
+    (value) => expect(listenOrPathSchema.safeParse(value).success).toBe(false),
   );
+
+  it.each([
+    "",
+    "8000",
+    "::1:80",
+    "unix:/run/x.sock",
+    "host:",
+    "host:65536",
+    "host:-1",
+    "http://h:80",
+    "[::1]",
+    8000,
+  ])("refuses %j", (value) => expect(listenSchema.safeParse(value).success).toBe(false));
 });
 
 describe("secrets", () => {

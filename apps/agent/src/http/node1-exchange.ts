@@ -11,6 +11,13 @@ const maxUnreadBodyBytes = 1024 * 1024;
 const maxTextBytes = 16 * 1024;
 const lingerMs = 1_000;
 
+export interface Node1ExchangeOptions {
+  readonly close: boolean;
+  readonly expectsContinue: boolean;
+  /** Whether connections end with the answers that are under way. */
+  readonly server: { readonly draining: boolean };
+}
+
 /** A request to node:http and its response. One small object on the hit path; no closure and no promise. */
 export class Node1Exchange implements Exchange {
   readonly method: string;
@@ -23,6 +30,7 @@ export class Node1Exchange implements Exchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #facts: RequestFacts;
+  readonly #server: Node1ExchangeOptions["server"];
   #continued = false;
   #added: string[] | undefined;
   /** Nothing but the end of the connection says where the answer ends. */
@@ -32,7 +40,7 @@ export class Node1Exchange implements Exchange {
     request: IncomingMessage,
     response: ServerResponse,
     facts: RequestFacts,
-    { close, expectsContinue }: { close: boolean; expectsContinue: boolean },
+    { close, expectsContinue, server }: Node1ExchangeOptions,
   ) {
     this.method = request.method ?? "GET";
     this.target = request.url ?? "/";
@@ -40,6 +48,7 @@ export class Node1Exchange implements Exchange {
     this.authority = facts.authority;
     this.expectsContinue = expectsContinue;
     this.close = close;
+    this.#server = server;
     this.#request = request;
     this.#response = response;
     this.#facts = facts;
@@ -163,6 +172,7 @@ export class Node1Exchange implements Exchange {
       if (waits || body === "chunked" || bodyBytes > maxUnreadBodyBytes) this.close = true;
     }
     if (this.#added !== undefined) headers.push(...this.#added);
+    if (this.#server.draining) this.close = true;
     if (this.close) headers.push("Connection", "close");
   }
 

@@ -106,7 +106,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   const { name, listen, log } = options;
   let server: Server | undefined;
   let address: ListenAddress | undefined;
-  let draining = false;
+  const state = { draining: false };
   const pipelines = createPipelines();
   /** Connections whose bytes make no sense any more. */
   const broken = new WeakSet<Duplex>();
@@ -121,7 +121,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       return address;
     },
     async start() {
-      draining = false;
+      state.draining = false;
       const made = createServer(
         { ...limits, requireHostHeader: false, optimizeEmptyRequests: true, shouldUpgradeCallback },
         onRequest,
@@ -142,7 +142,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       server = made;
     },
     async stop(deadlineMs) {
-      draining = true;
+      state.draining = true;
       for (const socket of entering) socket.destroy();
       node2.drain();
       const timer = setTimeout(() => node2.destroy(), deadlineMs);
@@ -196,8 +196,8 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   ): void {
     if (response.destroyed || (broken.has(request.socket) && !request.complete)) return;
     // Node drops what is pipelined behind a request that could have left HTTP, so nothing may follow it.
-    const close = draining || facts.upgrades;
-    const exchange = new Node1Exchange(request, response, facts, { close, expectsContinue });
+    const close = facts.upgrades;
+    const exchange = new Node1Exchange(request, response, facts, { close, expectsContinue, server: state });
     try {
       if (facts.refusal === undefined) part.role.handler.handle(exchange);
       else refuse(exchange, facts.refusal);
@@ -214,7 +214,11 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     part.role.counters.requests.value++;
     part.role.counters.refused.syntax.value++;
     const facts = readRequest(request);
-    const exchange = new Node1Exchange(request, response, facts, { close: true, expectsContinue: true });
+    const exchange = new Node1Exchange(request, response, facts, {
+      close: true,
+      expectsContinue: true,
+      server: state,
+    });
     answerText(exchange, 417, "expectation failed\n");
   }
 
