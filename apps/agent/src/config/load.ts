@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { loadConfig } from "@posthouse/service";
-import { type AgentConfig, agentConfigSchema, type ProjectConfig } from "./schema.ts";
+import { type AgentConfig, agentConfigSchema, type ProjectConfig, type SiteConfig } from "./schema.ts";
 
 /** Reads a configuration file; relative paths in it are taken from the file's folder. Throws CONFIG_… errors. */
 export async function loadAgentConfig(
@@ -13,5 +13,20 @@ export async function loadAgentConfig(
     name,
     project.file === undefined ? project : { ...project, file: from(project.file) },
   ]);
-  return { ...config, state: from(config.state), projects: Object.fromEntries(projects) };
+  const sites = config.sites.map((site) => locateSiteFiles(site, from));
+  return { ...config, state: from(config.state), projects: Object.fromEntries(projects), sites };
+}
+
+function locateSiteFiles(site: SiteConfig, from: (relative: string) => string): SiteConfig {
+  const { access_log: log } = site;
+  return {
+    ...site,
+    access_log: log && { ...log, path: log.path === "stdout" ? log.path : from(log.path) },
+    hosts: site.hosts.map((host) => ({
+      ...host,
+      error_pages: Object.fromEntries(
+        Object.entries(host.error_pages).map(([status, file]) => [status, from(file)]),
+      ),
+    })),
+  };
 }

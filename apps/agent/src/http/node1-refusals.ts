@@ -1,7 +1,7 @@
 import type { ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
-export type RefusalReason = "host" | "syntax" | "too_large" | "timeout" | "connections";
+export type RefusalReason = "host" | "syntax" | "too_large" | "timeout" | "connections" | "requests";
 
 const refusals: Readonly<Record<string, readonly [string, RefusalReason]>> = {
   HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "too_large"],

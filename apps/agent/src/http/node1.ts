@@ -7,8 +7,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { closeServer, type ListenAddress, type Log, listenOn, type Part } from "@posthouse/service";
+import { defaultSiteLimits, type SiteLimits } from "../config/site-limits.ts";
 import type { Metrics, Tally } from "../core/metrics.ts";
-import { answerText, type ExchangeHandler } from "./exchange.ts";
+import { answerText, type Exchange, type ExchangeHandler } from "./exchange.ts";
 import { Node1Exchange } from "./node1-exchange.ts";
 import { createPipelines } from "./node1-pipelines.ts";
 import {
@@ -31,6 +32,7 @@ export interface HttpServer extends Part {
 export interface ServerRole {
   readonly handler: ExchangeHandler;
   readonly counters: HttpCounters;
+  readonly limits?: SiteLimits | undefined;
 }
 
 export interface HttpServerOptions {
@@ -48,15 +50,8 @@ export interface HttpCounters {
   readonly failed: Tally;
 }
 
-const limits = {
-  maxHeaderSize: 16 * 1024,
-  headersTimeout: 10_000,
-  requestTimeout: 60_000,
-  connectionsCheckingInterval: 5000,
-  keepAliveTimeout: 65_000,
-};
-const maxRequestsPerConnection = 100_000;
-const maxConnections = 10_000;
+/** How often slow headers and bodies are looked for. */
+const connectionsCheckingInterval = 1000;
 
 /** Registers what HTTP servers count; the label `listener` tells them apart. */
 export function createHttpCounters(metrics: Metrics): (listener: string) => HttpCounters {
@@ -88,6 +83,7 @@ export function createHttpCounters(metrics: Metrics): (listener: string) => Http
         too_large: refusal("too_large"),
         timeout: refusal("timeout"),
         connections: refusal("connections"),
+        requests: refusal("requests"),
       },
     };
   };
@@ -97,6 +93,7 @@ export function createHttpCounters(metrics: Metrics): (listener: string) => Http
 export function createNode1Server(options: HttpServerOptions): HttpServer {
   const { name, listen, log } = options;
   let server: Server | undefined;
+  let role = options.role;
   let address: ListenAddress | undefined;
   let draining = false;
   const pipelines = createPipelines();
@@ -105,30 +102,41 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
 
   const part: HttpServer = {
     name,
-    role: options.role,
+    get role() {
+      return role;
+    },
+    set role(next) {
+      role = next;
+      if (server !== undefined) applyLimits(server, next.limits);
+    },
     get address() {
       return address;
     },
     async start() {
       draining = false;
       const made = createServer(
-        { ...limits, requireHostHeader: false, optimizeEmptyRequests: true, shouldUpgradeCallback },
+        {
+          connectionsCheckingInterval,
+          requireHostHeader: false,
+          optimizeEmptyRequests: true,
+          shouldUpgradeCallback,
+        },
         onRequest,
       );
       made.on("checkContinue", (request, response) => onRequest(request, response, true));
       made.on("checkExpectation", onExpectation);
       made.on("upgrade", onUpgrade);
       made.on("connect", onConnect);
-      made.maxRequestsPerSocket = maxRequestsPerConnection;
-      made.maxConnections = maxConnections;
+      applyLimits(made, role.limits);
       made.on("clientError", onClientError);
       made.on("connection", (socket) => {
-        const { connections, open } = part.role.counters;
+        const { connections, open } = role.counters;
         connections.value++;
         open.value++;
         socket.once("close", () => open.value--);
       });
-      made.on("drop", () => part.role.counters.refused.connections.value++);
+      made.on("drop", () => role.counters.refused.connections.value++);
+      made.on("dropRequest", () => role.counters.refused.requests.value++);
       address = await listenOn(made, listen);
       made.on("error", (error) => log.error({ error, listener: name }, "the listener failed"));
       server = made;
@@ -140,7 +148,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   };
 
   function onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue = false): void {
-    part.role.counters.requests.value++;
+    role.counters.requests.value++;
     const facts = readRequest(request);
     // What was pipelined waits for its turn: only safe requests may run side by side (RFC 9112, 9.3.2).
     if (response.socket === null)
@@ -161,10 +169,13 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     const close = draining || facts.upgrades;
     const exchange = new Node1Exchange(request, response, facts, { close, expectsContinue });
     try {
-      if (facts.refusal === undefined) part.role.handler.handle(exchange);
-      else refuse(exchange, facts.refusal);
+      if (facts.refusal !== undefined) refuse(exchange, facts.refusal);
+      else if (request.rawHeaders.length > (role.limits ?? defaultSiteLimits).headers * 2) {
+        exchange.close = true;
+        refuseHeaders(exchange);
+      } else role.handler.handle(exchange);
     } catch (error) {
-      part.role.counters.failed.value++;
+      role.counters.failed.value++;
       log.error({ error, listener: name, target: exchange.target }, "could not answer a request");
       if (exchange.answered) response.destroy();
       else answerText(exchange, 500, "internal error\n");
@@ -173,29 +184,36 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
 
   /** Something else than 100 is expected, which nobody here can do (RFC 9110, 10.1.1). */
   function onExpectation(request: IncomingMessage, response: ServerResponse): void {
-    part.role.counters.requests.value++;
-    part.role.counters.refused.syntax.value++;
+    role.counters.requests.value++;
+    role.counters.refused.syntax.value++;
     const facts = readRequest(request);
     const exchange = new Node1Exchange(request, response, facts, { close: true, expectsContinue: true });
     answerText(exchange, 417, "expectation failed\n");
   }
 
+  function refuseHeaders(exchange: Exchange): void {
+    role.counters.refused.too_large.value++;
+    answerText(exchange, 431, "too many headers\n");
+  }
+
   function refuse(exchange: Node1Exchange, reason: string): void {
-    part.role.counters.refused.host.value++;
+    role.counters.refused.host.value++;
     exchange.close = true;
     answerText(exchange, 400, `${reason}\n`);
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, rest: Buffer): void {
-    part.role.counters.requests.value++;
+    role.counters.requests.value++;
     const facts = readRequest(request);
     const exchange = new UpgradeExchange(request, socket as Socket, rest, facts);
     socket.on("error", () => socket.destroy());
     try {
-      if (facts.refusal === undefined) part.role.handler.handle(exchange);
-      else answerText(exchange, 400, `${facts.refusal}\n`);
+      if (facts.refusal !== undefined) answerText(exchange, 400, `${facts.refusal}\n`);
+      else if (request.rawHeaders.length > (role.limits ?? defaultSiteLimits).headers * 2)
+        refuseHeaders(exchange);
+      else role.handler.handle(exchange);
     } catch (error) {
-      part.role.counters.failed.value++;
+      role.counters.failed.value++;
       log.error({ error, listener: name, target: exchange.target }, "could not answer a request");
       socket.destroy();
     }
@@ -203,8 +221,8 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
 
   /** No tunnel to just anywhere is made here (RFC 9110, 9.3.6). */
   function onConnect(_: IncomingMessage, socket: Duplex): void {
-    part.role.counters.requests.value++;
-    part.role.counters.refused.syntax.value++;
+    role.counters.requests.value++;
+    role.counters.refused.syntax.value++;
     endRefused(socket, "405 Method Not Allowed");
   }
 
@@ -216,11 +234,23 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       return;
     }
     broken.add(socket);
-    part.role.counters.refused[reason].value++;
+    role.counters.refused[reason].value++;
     endBroken(socket, status);
   }
 
   return part;
+}
+
+/** All can change while the server runs; those of a connection's parser hold from the next connection on. */
+function applyLimits(server: Server, limits: SiteLimits = defaultSiteLimits): void {
+  server.maxConnections = limits.connections;
+  server.maxRequestsPerSocket = limits.requests_per_connection;
+  server.headersTimeout = limits.header_time;
+  server.requestTimeout = limits.request_time;
+  server.keepAliveTimeout = limits.keep_alive;
+  // Node would leave out headers beyond its count without a word; they are counted where requests are read.
+  server.maxHeadersCount = 0;
+  Object.assign(server, { maxHeaderSize: limits.header_size });
 }
 
 /**
