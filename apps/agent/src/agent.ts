@@ -10,6 +10,7 @@ import { agentErrors } from "./core/errors.ts";
 import { createMetrics } from "./core/metrics.ts";
 import { createGeneration, type Generation, type GenerationContext } from "./generation.ts";
 import { createAccessLogCounters } from "./http/access-log/metrics.ts";
+import { createCompression } from "./http/compression/compression.ts";
 import { createHttpCounters, type HttpServer } from "./http/node1.ts";
 import { createForwardCounters } from "./proxy/metrics.ts";
 import { registerUpstreamMetrics } from "./proxy/upstream-metrics.ts";
@@ -64,6 +65,7 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
     httpCounters: createHttpCounters(metrics),
     forwardCounters: createForwardCounters(metrics),
     accessLogCounters: createAccessLogCounters(metrics),
+    compression: createCompression(metrics),
     startedAt: new Date(),
     stopSignal: () => stopped.signal,
   };

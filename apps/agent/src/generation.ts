@@ -23,6 +23,7 @@ import { createAccessLogFiles } from "./http/access-log/files.ts";
 import { createAccessFormat } from "./http/access-log/format.ts";
 import { createAccessLogHandler } from "./http/access-log/handler.ts";
 import { type ClientAddressResolver, createClientAddress } from "./http/client-address.ts";
+import { type Compression, compressAnswers } from "./http/compression/compression.ts";
 import type { ExchangeHandler } from "./http/exchange.ts";
 import { createExplainHeader, type ExplainHeader } from "./http/explain-header.ts";
 import { createNode1Server, type HttpCounters, type HttpServer, type ServerRole } from "./http/node1.ts";
@@ -54,6 +55,7 @@ export interface GenerationContext {
   readonly httpCounters: (listener: string) => HttpCounters;
   readonly forwardCounters: (site: string) => ForwardCounters;
   readonly accessLogCounters: (file: string) => AccessLogCounters;
+  readonly compression: Compression;
   readonly startedAt: Date;
   /** Aborted once the agent stops. */
   readonly stopSignal: () => AbortSignal;
@@ -215,7 +217,8 @@ function createSiteHandler(site: SiteConfig, surroundings: SiteSurroundings): Ex
       rules: createRules(host, surroundings),
       proxy: forward ? createHostProxy(site, host, { forward, clients, errors }) : notFoundPage(host, errors),
     };
-    return { match: host.match, value: handlers };
+    const value = host.compress ? compressAnswers(handlers, surroundings.context.compression) : handlers;
+    return { match: host.match, value };
   });
   const hosts = createHostTable(entries, site);
   const pipeline = createPipeline({ hosts, explainHeader: surroundings.explainHeader });

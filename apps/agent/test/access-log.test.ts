@@ -55,9 +55,7 @@ describe("the formats of the access log", () => {
   });
 
   it("a template names what it wants, and - stands for what is not there", () => {
-    const format = createAccessFormat(
-      "$status $request_time $upstream_addr $http_x_none $project/$rule $5",
-    );
+    const format = createAccessFormat("$status $request_time $upstream_addr $http_x_none $project/$rule $5");
     expect(format({ ...record, project: "shop", rule: 7 }, request)).toBe("200 0.012 - - shop/7 $5");
   });
 

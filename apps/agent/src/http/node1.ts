@@ -193,7 +193,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
 
   function refuseHeaders(exchange: Exchange): void {
     role.counters.refused.too_large.value++;
-    answerText(exchange, 431, "too many headers\n");
+    answerText(exchange, 431, "request header fields too large\n");
   }
 
   function refuse(exchange: Node1Exchange, reason: string): void {
