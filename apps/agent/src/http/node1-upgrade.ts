@@ -28,6 +28,8 @@ export class UpgradeExchange implements Exchange {
   readonly #socket: Socket;
   readonly #rest: Buffer;
   readonly #added: string[] = [];
+  #onClose = (): void => {};
+  #onDrain = (): void => {};
   #answered = false;
   #endsWithConnection = false;
 
@@ -61,8 +63,9 @@ export class UpgradeExchange implements Exchange {
   }
 
   listen(listener: ExchangeListener): void {
-    this.#socket.on("close", () => listener.onClose());
-    this.#socket.on("drain", () => listener.onDrain());
+    this.#onClose = () => listener.onClose();
+    this.#onDrain = () => listener.onDrain();
+    this.#socket.on("close", this.#onClose).on("drain", this.#onDrain);
     this.#socket.resume();
   }
 
@@ -96,7 +99,7 @@ export class UpgradeExchange implements Exchange {
     let head = "HTTP/1.1 101 Switching Protocols\r\n";
     for (let index = 0; index < headers.length; index += 2)
       head += `${headers[index]}: ${headers[index + 1]}\r\n`;
-    this.#socket.removeAllListeners("close").removeAllListeners("drain");
+    this.#socket.off("close", this.#onClose).off("drain", this.#onDrain);
     this.#socket.pause();
     this.#socket.write(`${head}\r\n`, "latin1");
     if (this.#rest.length > 0) this.#socket.unshift(this.#rest);

@@ -97,6 +97,8 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   let address: ListenAddress | undefined;
   let draining = false;
   const pipelines = createPipelines();
+  /** Connections that Node no longer counts among those of HTTP. */
+  const upgraded = new Set<Duplex>();
   /** Connections whose bytes make no sense any more. */
   const broken = new WeakSet<Duplex>();
 
@@ -133,7 +135,10 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
         const { connections, open } = role.counters;
         connections.value++;
         open.value++;
-        socket.once("close", () => open.value--);
+        socket.once("close", () => {
+          open.value--;
+          upgraded.delete(socket);
+        });
       });
       made.on("drop", () => role.counters.refused.connections.value++);
       made.on("dropRequest", () => role.counters.refused.requests.value++);
@@ -143,7 +148,12 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     },
     async stop(deadlineMs) {
       draining = true;
-      if (server) await closeServer(server, deadlineMs);
+      if (!server) return;
+      const timer = setTimeout(() => {
+        for (const socket of upgraded) socket.destroy();
+      }, deadlineMs);
+      await closeServer(server, deadlineMs);
+      clearTimeout(timer);
     },
   };
 
@@ -166,7 +176,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   ): void {
     if (response.destroyed || (broken.has(request.socket) && !request.complete)) return;
     // Node drops what is pipelined behind a request that could have left HTTP, so nothing may follow it.
-    const close = draining || facts.upgrades;
+    const close = draining || facts.upgrades || isLastOnConnection(response);
     const exchange = new Node1Exchange(request, response, facts, { close, expectsContinue });
     try {
       if (facts.refusal !== undefined) refuse(exchange, facts.refusal);
@@ -207,6 +217,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     const facts = readRequest(request);
     const exchange = new UpgradeExchange(request, socket as Socket, rest, facts);
     socket.on("error", () => socket.destroy());
+    upgraded.add(socket);
     try {
       if (facts.refusal !== undefined) answerText(exchange, 400, `${facts.refusal}\n`);
       else if (request.rawHeaders.length > (role.limits ?? defaultSiteLimits).headers * 2)
@@ -239,6 +250,11 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   }
 
   return part;
+}
+
+/** Node announces the end after so many requests, but leaves it to the client. */
+function isLastOnConnection(response: ServerResponse): boolean {
+  return (response as { maxRequestsOnConnectionReached?: boolean }).maxRequestsOnConnectionReached === true;
 }
 
 /** All can change while the server runs; those of a connection's parser hold from the next connection on. */

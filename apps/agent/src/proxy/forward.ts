@@ -87,7 +87,7 @@ export function createForward(options: ForwardOptions): Forward {
     async stop(deadlineMs) {
       const end = performance.now() + deadlineMs;
       await health?.stop(deadlineMs);
-      while (deadlines.size > 0 && performance.now() < end) await sleep(finishEveryMs);
+      while (deadlines.size + tunnels.size > 0 && performance.now() < end) await sleep(finishEveryMs);
       deadlines.stop();
       for (const tunnel of tunnels) tunnel.destroy();
       for (const { pool } of upstreams) pool.destroy();

@@ -108,4 +108,16 @@ describe("metrics of a forward", () => {
     ])
       expect(text).toContain(`${line}\n`);
   });
+
+  it("count a connection that was upgraded until it is closed", async () => {
+    await using backend = await startRawBackend(({ socket }) => {
+      socket.end("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhello");
+    });
+    await using proxy = await startProxy({ forward: `http://127.0.0.1:${backend.port}` });
+    const upgrade = "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
+    expect(await exchangeBytes(proxy.port, upgrade)).toMatch(/hello$/);
+    await until("no connection", async () =>
+      /posthouse_http_open_connections\{listener="site [^}]*\} 0\n/.test(await proxy.metrics()),
+    );
+  });
 });
