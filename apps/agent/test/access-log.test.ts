@@ -117,6 +117,8 @@ describe("the access log of a site", () => {
     await sendRaw(proxy.port, ["GET /down HTTP/1.1", "Host: down.example", ...head]);
     await sendRaw(proxy.port, ["GET /none HTTP/1.1", "Host: none.example"]);
     await untilLogged("/none");
+    expect((await sendRaw(proxy.port, ["GET /odd HTTP/1.1", "Host: a b"])).status).toBe(400);
+    await untilLogged("/odd");
     const lines = (await read())
       .trim()
       .split("\n")
@@ -140,8 +142,9 @@ describe("the access log of a site", () => {
         request_id: "id-1",
       },
       { client: "127.0.0.1", status: 404, target: "/none" },
+      { client: "127.0.0.1", status: 400, target: "/odd", host: "a b" },
     ]);
-    expect(await proxy.metrics()).toContain(`posthouse_access_log_lines_total{file="${path}"} 3\n`);
+    expect(await proxy.metrics()).toContain(`posthouse_access_log_lines_total{file="${path}"} 4\n`);
   });
 
   it("writes 499 for a client that went away, and 101 with the end of a tunnel", async () => {

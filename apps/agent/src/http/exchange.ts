@@ -67,6 +67,8 @@ export interface ExchangeListener {
 /** Takes every exchange of a listener. What it throws becomes a 500. */
 export interface ExchangeHandler {
   handle(exchange: Exchange): void;
+  /** The exchange to answer on where the server refuses by itself; without it the same. */
+  watch?(exchange: Exchange): Exchange;
 }
 
 /** A short text answer. */

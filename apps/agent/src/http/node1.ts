@@ -198,18 +198,22 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     role.counters.refused.syntax.value++;
     const facts = readRequest(request);
     const exchange = new Node1Exchange(request, response, facts, { close: true, expectsContinue: true });
-    answerText(exchange, 417, "expectation failed\n");
+    answerRefused(exchange, 417, "expectation failed\n");
   }
 
   function refuseHeaders(exchange: Exchange): void {
     role.counters.refused.too_large.value++;
-    answerText(exchange, 431, "request header fields too large\n");
+    answerRefused(exchange, 431, "request header fields too large\n");
   }
 
   function refuse(exchange: Node1Exchange, reason: string): void {
     role.counters.refused.host.value++;
     exchange.close = true;
-    answerText(exchange, 400, `${reason}\n`);
+    answerRefused(exchange, 400, `${reason}\n`);
+  }
+
+  function answerRefused(exchange: Exchange, status: number, text: string): void {
+    answerText(role.handler.watch?.(exchange) ?? exchange, status, text);
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, rest: Buffer): void {
@@ -219,7 +223,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     socket.on("error", () => socket.destroy());
     upgraded.add(socket);
     try {
-      if (facts.refusal !== undefined) answerText(exchange, 400, `${facts.refusal}\n`);
+      if (facts.refusal !== undefined) answerRefused(exchange, 400, `${facts.refusal}\n`);
       else if (request.rawHeaders.length > (role.limits ?? defaultSiteLimits).headers * 2)
         refuseHeaders(exchange);
       else role.handler.handle(exchange);

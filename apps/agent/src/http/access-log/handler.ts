@@ -17,11 +17,12 @@ export interface AccessLogOptions {
 /** Writes a line for every exchange that `handler` answers, once its answer is complete or cut off. */
 export function createAccessLogHandler(handler: ExchangeHandler, options: AccessLogOptions): ExchangeHandler {
   const { format, file } = options;
+  const watch = (exchange: Exchange): LoggedExchange =>
+    new LoggedExchange(exchange, options.clients, (record) => file.write(format(record, exchange)));
   return {
+    watch,
     handle(exchange) {
-      const logged = new LoggedExchange(exchange, options.clients, (record) =>
-        file.write(format(record, exchange)),
-      );
+      const logged = watch(exchange);
       try {
         handler.handle(logged);
       } catch (error) {
