@@ -135,7 +135,8 @@ function createFile(path: string): Target {
       await old.close();
     },
     async append(text) {
-      await handle?.appendFile(text);
+      if (handle === undefined) throw new Error("the access log was closed");
+      await handle.appendFile(text);
     },
     async close() {
       const old = handle;
