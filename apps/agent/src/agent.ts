@@ -9,9 +9,12 @@ import type { AgentConfig } from "./config/schema.ts";
 import { agentErrors } from "./core/errors.ts";
 import { createMetrics } from "./core/metrics.ts";
 import { createGeneration, type Generation, type GenerationContext } from "./generation.ts";
+import { createAccessLogCounters } from "./http/access-log/metrics.ts";
+import { createCompression } from "./http/compression/compression.ts";
 import { createHttpCounters, type HttpServer } from "./http/node1.ts";
 import { createTlsMetrics } from "./http/tls-metrics.ts";
 import { createForwardCounters } from "./proxy/metrics.ts";
+import { registerUpstreamMetrics } from "./proxy/upstream-metrics.ts";
 import { registerHitMetrics } from "./redirects/hit-metrics.ts";
 import { createHits, type Hits } from "./redirects/hits.ts";
 import { registerReplicaMetrics } from "./replica/metrics.ts";
@@ -43,6 +46,7 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
 
   const metrics = createMetrics();
   registerReplicaMetrics(metrics, () => current?.replicas.values() ?? []);
+  registerUpstreamMetrics(metrics, () => current?.forwards.values() ?? []);
   const hits = new Map<string, Hits>();
   registerHitMetrics(metrics, hits);
   const hitsOf = (project: string): Hits => {
@@ -62,6 +66,8 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
     httpCounters: createHttpCounters(metrics),
     forwardCounters: createForwardCounters(metrics),
     tlsMetrics: createTlsMetrics(metrics),
+    accessLogCounters: createAccessLogCounters(metrics),
+    compression: createCompression(metrics),
     startedAt: new Date(),
     stopSignal: () => stopped.signal,
   };

@@ -15,9 +15,15 @@ import {
 import { createAdminHandler } from "./admin/handler.ts";
 import { describeStatus } from "./admin/status.ts";
 import type { AgentConfig, HostConfig, SiteConfig } from "./config/schema.ts";
+import type { SiteLimits } from "./config/site-limits.ts";
 import { agentErrors } from "./core/errors.ts";
 import type { Metrics, Tallies } from "./core/metrics.ts";
+import type { AccessLogCounters, AccessLogFile } from "./http/access-log/file.ts";
+import { createAccessLogFiles } from "./http/access-log/files.ts";
+import { createAccessFormat } from "./http/access-log/format.ts";
+import { createAccessLogHandler } from "./http/access-log/handler.ts";
 import { type ClientAddressResolver, createClientAddress } from "./http/client-address.ts";
+import { type Compression, compressAnswers } from "./http/compression/compression.ts";
 import { createDoor, type Door } from "./http/door.ts";
 import type { ExchangeHandler } from "./http/exchange.ts";
 import { createExplainHeader, type ExplainHeader } from "./http/explain-header.ts";
@@ -28,10 +34,12 @@ import { createHostTable, type HostEntry } from "./http/sites.ts";
 import { createTls, type Tls, tlsKey } from "./http/tls.ts";
 import type { TlsMetrics } from "./http/tls-metrics.ts";
 import { backendHost } from "./proxy/backend-address.ts";
+import type { ErrorAnswers } from "./proxy/error-answers.ts";
 import type { Forward } from "./proxy/forward.ts";
 import { createForwarding } from "./proxy/forwarded.ts";
 import { createForwards, forwardKey } from "./proxy/forwards.ts";
 import { createProxyHandler, type ProxyHandler } from "./proxy/handler.ts";
+import { createHostErrors } from "./proxy/host-errors.ts";
 import type { ForwardCounters } from "./proxy/metrics.ts";
 import { createRedirectHandler } from "./redirects/handler.ts";
 import { createRedirectsHealth } from "./redirects/health.ts";
@@ -51,6 +59,8 @@ export interface GenerationContext {
   readonly httpCounters: (listener: string) => HttpCounters;
   readonly forwardCounters: (site: string) => ForwardCounters;
   readonly tlsMetrics: TlsMetrics;
+  readonly accessLogCounters: (file: string) => AccessLogCounters;
+  readonly compression: Compression;
   readonly startedAt: Date;
   /** Aborted once the agent stops. */
   readonly stopSignal: () => AbortSignal;
@@ -65,6 +75,7 @@ export interface Generation {
   readonly sites: readonly HttpServer[];
   /** By their whole configuration. */
   readonly forwards: ReadonlyMap<string, Forward>;
+  readonly accessLogs: ReadonlyMap<string, AccessLogFile>;
   /** Hands the listeners that were taken over to this generation. Cannot fail. */
   activate(): void;
 }
@@ -112,11 +123,11 @@ export async function createGeneration(
     role: string,
     { listen, address }: NamedListen,
     handler: ExchangeHandler,
-    door?: Door,
+    { door, limits }: Pick<ServerRole, "door" | "limits"> = {},
   ): HttpServer => {
     const name = listen.port === 0 ? `${role} ${address}` : `listener ${address}`;
     const same = old?.parts.find((part) => part.name === name) as HttpServer | undefined;
-    const serving = { handler, counters: context.httpCounters(`${role} ${address}`), door };
+    const serving = { handler, counters: context.httpCounters(`${role} ${address}`), door, limits };
     const server = same ?? createNode1Server({ name, listen, role: serving, log: context.log });
     roles.set(server, serving);
     return server;
@@ -153,9 +164,15 @@ export async function createGeneration(
   parts.push(...forwards.values());
   const explainHeader =
     config.admin?.token && createExplainHeader({ token: config.admin.token, log: context.log });
-  const surroundings = { config, replicas, forwards, context, explainHeader };
+  const accessLogs = createAccessLogFiles(config, context, old?.accessLogs);
+  parts.push(...accessLogs.values());
+  const errors = await createHostErrors(config);
+  const surroundings = { config, replicas, forwards, accessLogs, errors, context, explainHeader };
   const sites = nameSites(config.sites).map(({ site, ...named }, index) =>
-    takeServer("site", named, createSiteHandler(site, surroundings), takeDoor(site, named.address, index)),
+    takeServer("site", named, createSiteHandler(site, surroundings), {
+      door: takeDoor(site, named.address, index),
+      limits: site.limits,
+    }),
   );
   parts.push(...sites);
 
@@ -178,6 +195,7 @@ export async function createGeneration(
     admin,
     sites,
     forwards,
+    accessLogs,
     activate() {
       for (const [server, role] of roles) server.role = role;
     },
@@ -209,6 +227,8 @@ interface SiteSurroundings {
   readonly config: AgentConfig;
   readonly replicas: ReadonlyMap<string, Replica>;
   readonly forwards: ReadonlyMap<string, Forward>;
+  readonly accessLogs: ReadonlyMap<string, AccessLogFile>;
+  readonly errors: ReadonlyMap<HostConfig, ErrorAnswers>;
   readonly context: GenerationContext;
   readonly explainHeader: ExplainHeader | undefined;
 }
@@ -217,16 +237,30 @@ function createSiteHandler(site: SiteConfig, surroundings: SiteSurroundings): Ex
   const clients = createSiteClients(site);
   const entries = site.hosts.map((host): HostEntry<HostHandlers> => {
     const forward = surroundings.forwards.get(forwardKey(host));
-    return {
-      match: host.match,
-      value: {
-        rules: createRules(host, surroundings),
-        proxy: forward && createHostProxy(site, host, forward, clients),
-      },
+    const errors = surroundings.errors.get(host) as ErrorAnswers;
+    const handlers: HostHandlers = {
+      rules: createRules(host, surroundings),
+      proxy: forward ? createHostProxy(site, host, { forward, clients, errors }) : notFoundPage(host, errors),
     };
+    const value = host.compress ? compressAnswers(handlers, surroundings.context.compression) : handlers;
+    return { match: host.match, value };
   });
   const hosts = createHostTable(entries, site);
-  return createPipeline({ hosts, explainHeader: surroundings.explainHeader });
+  const pipeline = createPipeline({ hosts, explainHeader: surroundings.explainHeader });
+  const file = surroundings.accessLogs.get(site.access_log?.path ?? "");
+  if (site.access_log === undefined || file === undefined) return pipeline;
+  return createAccessLogHandler(pipeline, {
+    format: createAccessFormat(site.access_log.format),
+    file,
+    clients,
+  });
+}
+
+/** Without a backend there is only the page of one's own, if there is one. */
+function notFoundPage({ error_pages }: HostConfig, errors: ErrorAnswers): HostHandlers["proxy"] {
+  return error_pages[404] === undefined
+    ? undefined
+    : { handle: (exchange) => void errors.answer(exchange, 404) };
 }
 
 function createSiteClients({ trusted_proxies, trusted_headers }: SiteConfig): ClientAddressResolver {
@@ -255,11 +289,19 @@ function createRules(
 function createHostProxy(
   site: SiteConfig,
   host: HostConfig,
-  forward: Forward,
-  clients: ClientAddressResolver,
+  {
+    forward,
+    clients,
+    errors,
+  }: {
+    readonly forward: Forward;
+    readonly clients: ClientAddressResolver;
+    readonly errors: ErrorAnswers;
+  },
 ): ProxyHandler {
   return createProxyHandler({
     forward,
+    errors,
     host: host.preserve_host ? undefined : backendHost(host.forward?.upstreams[0] ?? ""),
     clients,
     forwarding: createForwarding(host.forwarded_for_strategy, { by: "" }),

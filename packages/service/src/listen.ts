@@ -69,6 +69,8 @@ function connectError(path: string): Promise<string | undefined> {
   });
 }
 
+const sweepMs = 50;
+
 /**
  * Stops accepting, closes idle HTTP connections, waits for the others and destroys them at the deadline. Connections of
  * a plain TCP server and upgraded ones are their owner's to end. Safe when the server does not listen.
@@ -78,7 +80,10 @@ export async function closeServer(server: Server | HttpServer, deadlineMs: numbe
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   if (!("closeAllConnections" in server)) return closed;
   server.closeIdleConnections();
+  // Those that are busy now become idle after their answer, when that did not say that it is the last.
+  const sweep = setInterval(() => server.closeIdleConnections(), sweepMs);
   const timer = setTimeout(() => server.closeAllConnections(), deadlineMs);
   await closed;
+  clearInterval(sweep);
   clearTimeout(timer);
 }

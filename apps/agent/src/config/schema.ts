@@ -16,8 +16,12 @@ import { isHost, normaliseHost } from "../http/host.ts";
 import { isNetwork } from "../http/ip-networks.ts";
 import type { ForwardedStrategy } from "../proxy/forwarded.ts";
 import { ruleFileFormat } from "../replica/rule-file-format.ts";
+import { type AccessLogConfig, accessLogSchema } from "./access-log.ts";
+import { type ErrorPagesConfig, errorPagesSchema } from "./error-pages.ts";
 import { type ForwardConfig, forwardSchema } from "./forward.ts";
+import { forwardLoops } from "./forward-loops.ts";
 import { type ListenerConfig, listenerShape } from "./listener.ts";
+import { type SiteLimits, siteLimitsSchema } from "./site-limits.ts";
 
 /** The configuration as it is after reading: defaults filled in, durations in milliseconds. */
 export interface AgentConfig {
@@ -66,8 +70,10 @@ export interface SiteConfig extends ListenerConfig {
   readonly trusted_proxies: readonly string[];
   readonly trusted_headers: readonly TrustedHeader[];
   readonly request_id?: string | undefined;
+  readonly access_log?: AccessLogConfig | undefined;
+  readonly limits: SiteLimits;
   readonly hosts: readonly HostConfig[];
-  readonly compat?: "flecto" | undefined;
+  readonly compat?: "flecto" | "redirectionio" | undefined;
 }
 
 type TrustedHeader = (typeof trustedHeaders)[number];
@@ -79,6 +85,8 @@ export interface HostConfig {
   readonly forward?: ForwardConfig | undefined;
   readonly preserve_host: boolean;
   readonly forwarded_for_strategy: ForwardedStrategy;
+  readonly compress: boolean;
+  readonly error_pages: ErrorPagesConfig;
 }
 
 const managerUrl = z
@@ -183,6 +191,8 @@ const siteSchema = z
     request_id: headerName
       .optional()
       .describe("header that carries an id of the request to the backend, such as X-Request-Id"),
+    access_log: accessLogSchema.optional().describe("a line for every request; without it none"),
+    limits: siteLimitsSchema.prefault({}),
     hosts: z
       .array(
         z.strictObject({
@@ -203,14 +213,19 @@ const siteSchema = z
             .enum(["auto", "none", "forwarded", "xforwarded"])
             .default("xforwarded")
             .describe("how the backend learns who the client is"),
+          compress: z
+            .boolean()
+            .default(false)
+            .describe("compress answers that gain by it with br, zstd or gzip, as the client accepts"),
+          error_pages: errorPagesSchema,
         }),
       )
       .min(1),
     compat: z
-      .enum(["flecto"])
+      .enum(["flecto", "redirectionio"])
       .optional()
       .describe(
-        "choose by host as Flecto's middleware does: the text before the first colon, letter by letter, no wildcards",
+        "flecto: choose by host as its middleware does, the text before the first colon, letter by letter, no wildcards; redirectionio: answer 503 wherever a backend failed, as that agent does",
       ),
   })
   .check(({ value, issues }) => {
@@ -258,7 +273,7 @@ export const agentConfigSchema: z.ZodType<AgentConfig> = z
     }
   });
 
-interface CrossProblem {
+export interface CrossProblem {
   readonly path: readonly PropertyKey[];
   readonly message: string;
 }
@@ -266,6 +281,7 @@ interface CrossProblem {
 /** What is wrong between two places that are each right alone. */
 function* crossProblems(config: AgentConfig): Generator<CrossProblem> {
   yield* listenProblems(config);
+  yield* forwardLoops(config.sites);
   for (const [index, site] of config.sites.entries()) yield* hostProblems(config, site, index);
   const sources = new Map<string, string>();
   for (const [name, { manager }] of Object.entries(config.projects)) {

@@ -5,6 +5,7 @@ type Code =
   | "RELOAD_NOT_READY"
   | "AGENT_NOT_RUNNING"
   | "FILE_NOT_READABLE"
+  | "ACCESS_LOG_NOT_WRITABLE"
   | "BACKEND_UNREACHABLE"
   | "BACKEND_CLOSED"
   | "BACKEND_TIMED_OUT"
@@ -29,6 +30,10 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
   },
   AGENT_NOT_RUNNING: { message: "the agent does not run, so there is nothing to reload" },
   FILE_NOT_READABLE: { message: "the file {file} cannot be read: {reason}" },
+  ACCESS_LOG_NOT_WRITABLE: {
+    message: "the access log {file} cannot be written: {reason}",
+    hint: "check that its folder exists and that the agent's user may write there",
+  },
   BACKEND_UNREACHABLE: {
     message: "the backend {address} cannot be reached: {reason}",
     hint: "check that it listens there",

@@ -1,12 +1,13 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { Counter, Gauge, Registry } from "prom-client";
+import { Counter, Gauge, type Metric, Registry } from "prom-client";
+import { Histogram, histogramValues } from "./histogram.ts";
 
 /** A plain number on the hot path; Prometheus reads it at scrape time only. */
 export interface Tally {
   value: number;
 }
 
-type Labels = Readonly<Record<string, string>>;
+export type Labels = Readonly<Record<string, string>>;
 
 export interface Tallies {
   /** The tally of these labels: the same object each time. Ask once, not per request. */
@@ -18,6 +19,13 @@ type Reader = (report: (labels: Labels, value: number) => void) => void;
 
 export interface Metrics {
   counter(name: string, help: string, labelNames?: readonly string[]): Tallies;
+  /** `bounds` are upper bounds in seconds, ascending. */
+  histogram(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    bounds: readonly number[],
+  ): { with(labels: Labels): Histogram };
   gauge(name: string, help: string, labelNames: readonly string[], read: Reader): void;
   /** A counter of what somebody else counts. */
   total(name: string, help: string, labelNames: readonly string[], read: Reader): void;
@@ -76,6 +84,31 @@ export function createMetrics(): Metrics {
     };
   };
 
+  const histogram: Metrics["histogram"] = (name, help, labelNames, bounds) => {
+    const known = new Map<string, { labels: Labels; histogram: Histogram }>();
+    registry.registerMetric({
+      name,
+      get: () =>
+        Promise.resolve({
+          name,
+          help,
+          type: "histogram",
+          aggregator: "sum",
+          values: [...known.values()].flatMap((each) => histogramValues(name, each.labels, each.histogram)),
+        }),
+    } as unknown as Metric);
+    return {
+      with(labels) {
+        const key = JSON.stringify(labelNames.map((label) => labels[label]));
+        const same = known.get(key);
+        if (same) return same.histogram;
+        const made = new Histogram(bounds);
+        known.set(key, { labels, histogram: made });
+        return made;
+      },
+    };
+  };
+
   gauge("process_resident_memory_bytes", "Memory of this process.", [], (report) =>
     report({}, process.memoryUsage.rss()),
   );
@@ -100,6 +133,7 @@ export function createMetrics(): Metrics {
 
   return {
     counter,
+    histogram,
     gauge,
     total,
     contentType: registry.contentType,

@@ -1,4 +1,5 @@
 import type { Duplex, Readable } from "node:stream";
+import type { AccessRecord } from "./access-log/record.ts";
 
 /**
  * One request and the answer to write: what every handler sees, whatever HTTP version and library carry it.
@@ -27,6 +28,8 @@ export interface Exchange {
   readonly upgrade: string | undefined;
   /** True when the client went away before the answer. */
   readonly aborted: boolean;
+  /** Where handlers note what only they know; only while the site has an access log. */
+  readonly record?: AccessRecord | undefined;
   /** A header of the answer, whatever that will be. The value is ASCII, or bytes as latin1. */
   addHeader(name: string, value: string): void;
   /**
@@ -64,6 +67,8 @@ export interface ExchangeListener {
 /** Takes every exchange of a listener. What it throws becomes a 500. */
 export interface ExchangeHandler {
   handle(exchange: Exchange): void;
+  /** The exchange to answer on where the server refuses by itself; without it the same. */
+  watch?(exchange: Exchange): Exchange;
 }
 
 /** A short text answer. */

@@ -7,6 +7,7 @@ export type RefusalReason =
   | "too_large"
   | "timeout"
   | "connections"
+  | "requests"
   | "tls"
   | "proxy_protocol"
   | "resets";

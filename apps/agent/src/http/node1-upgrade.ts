@@ -29,9 +29,10 @@ export class UpgradeExchange implements Exchange {
   readonly #socket: Socket;
   readonly #rest: Buffer;
   readonly #added: string[] = [];
+  #onClose = (): void => {};
+  #onDrain = (): void => {};
   #answered = false;
   #endsWithConnection = false;
-  #stopListening: () => void = () => {};
 
   constructor(request: IncomingMessage, socket: Socket, rest: Buffer, facts: RequestFacts) {
     this.method = request.method ?? "GET";
@@ -63,10 +64,10 @@ export class UpgradeExchange implements Exchange {
   }
 
   listen(listener: ExchangeListener): void {
-    const socket = this.#socket;
-    const [onClose, onDrain] = [() => listener.onClose(), () => listener.onDrain()];
-    socket.on("close", onClose).on("drain", onDrain).resume();
-    this.#stopListening = () => socket.off("close", onClose).off("drain", onDrain);
+    this.#onClose = () => listener.onClose();
+    this.#onDrain = () => listener.onDrain();
+    this.#socket.on("close", this.#onClose).on("drain", this.#onDrain);
+    this.#socket.resume();
   }
 
   inform(): void {}
@@ -99,7 +100,7 @@ export class UpgradeExchange implements Exchange {
     let head = "HTTP/1.1 101 Switching Protocols\r\n";
     for (let index = 0; index < headers.length; index += 2)
       head += `${headers[index]}: ${headers[index + 1]}\r\n`;
-    this.#stopListening();
+    this.#socket.off("close", this.#onClose).off("drain", this.#onDrain);
     this.#socket.pause();
     this.#socket.write(`${head}\r\n`, "latin1");
     if (this.#rest.length > 0) this.#socket.unshift(this.#rest);

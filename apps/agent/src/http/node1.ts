@@ -7,9 +7,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { closeServer, type ListenAddress, type Log, listenOn, type Part } from "@posthouse/service";
+import { defaultSiteLimits, type SiteLimits } from "../config/site-limits.ts";
 import type { Metrics, Tally } from "../core/metrics.ts";
 import type { Door } from "./door.ts";
-import { answerText, type ExchangeHandler } from "./exchange.ts";
+import { answerText, type Exchange, type ExchangeHandler } from "./exchange.ts";
 import { Node1Exchange } from "./node1-exchange.ts";
 import { createPipelines } from "./node1-pipelines.ts";
 import {
@@ -36,6 +37,7 @@ export interface ServerRole {
   readonly counters: HttpCounters;
   /** What connections pass first. */
   readonly door?: Door | undefined;
+  readonly limits?: SiteLimits | undefined;
 }
 
 export interface HttpServerOptions {
@@ -53,15 +55,8 @@ export interface HttpCounters {
   readonly failed: Tally;
 }
 
-const limits = {
-  maxHeaderSize: 16 * 1024,
-  headersTimeout: 10_000,
-  requestTimeout: 60_000,
-  connectionsCheckingInterval: 5000,
-  keepAliveTimeout: 65_000,
-};
-const maxRequestsPerConnection = 100_000;
-const maxConnections = 10_000;
+/** How often slow headers and bodies are looked for. */
+const connectionsCheckingInterval = 1000;
 
 /** Registers what HTTP servers count; the label `listener` tells them apart. */
 export function createHttpCounters(metrics: Metrics): (listener: string) => HttpCounters {
@@ -96,6 +91,7 @@ export function createHttpCounters(metrics: Metrics): (listener: string) => Http
         tls: refusal("tls"),
         proxy_protocol: refusal("proxy_protocol"),
         resets: refusal("resets"),
+        requests: refusal("requests"),
       },
     };
   };
@@ -105,38 +101,52 @@ export function createHttpCounters(metrics: Metrics): (listener: string) => Http
 export function createNode1Server(options: HttpServerOptions): HttpServer {
   const { name, listen, log } = options;
   let server: Server | undefined;
+  let role = options.role;
   let address: ListenAddress | undefined;
   const state = { draining: false };
   const pipelines = createPipelines();
+  /** Connections that Node no longer counts among those of HTTP. */
+  const upgraded = new Set<Duplex>();
   /** Connections whose bytes make no sense any more. */
   const broken = new WeakSet<Duplex>();
   /** Connections on which nothing of HTTP was said yet. */
   const entering = new Set<Socket>();
-  const node2 = createNode2Sessions({ name, role: () => part.role, log });
+  const node2 = createNode2Sessions({ name, role: () => role, log });
 
   const part: HttpServer = {
     name,
-    role: options.role,
+    get role() {
+      return role;
+    },
+    set role(next) {
+      role = next;
+      if (server !== undefined) applyLimits(server, next.limits);
+    },
     get address() {
       return address;
     },
     async start() {
       state.draining = false;
       const made = createServer(
-        { ...limits, requireHostHeader: false, optimizeEmptyRequests: true, shouldUpgradeCallback },
+        {
+          connectionsCheckingInterval,
+          requireHostHeader: false,
+          optimizeEmptyRequests: true,
+          shouldUpgradeCallback,
+        },
         onRequest,
       );
       made.on("checkContinue", (request, response) => onRequest(request, response, true));
       made.on("checkExpectation", onExpectation);
       made.on("upgrade", onUpgrade);
       made.on("connect", onConnect);
-      made.maxRequestsPerSocket = maxRequestsPerConnection;
-      made.maxConnections = maxConnections;
+      applyLimits(made, role.limits);
       made.on("clientError", onClientError);
       const [serveHttp1] = made.listeners("connection") as ((socket: Socket) => void)[];
       made.removeAllListeners("connection");
       made.on("connection", (socket) => onConnection(socket, (ready) => serveHttp1?.call(made, ready)));
-      made.on("drop", () => part.role.counters.refused.connections.value++);
+      made.on("drop", () => role.counters.refused.connections.value++);
+      made.on("dropRequest", () => role.counters.refused.requests.value++);
       address = await listenOn(made, listen);
       made.on("error", (error) => log.error({ error, listener: name }, "the listener failed"));
       server = made;
@@ -145,17 +155,24 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       state.draining = true;
       for (const socket of entering) socket.destroy();
       node2.drain();
-      const timer = setTimeout(() => node2.destroy(), deadlineMs);
-      if (server) await closeServer(server, deadlineMs);
+      if (!server) return;
+      const timer = setTimeout(() => {
+        node2.destroy();
+        for (const socket of upgraded) socket.destroy();
+      }, deadlineMs);
+      await closeServer(server, deadlineMs);
       clearTimeout(timer);
     },
   };
 
   function onConnection(socket: Socket, serveHttp1: (socket: Socket) => void): void {
-    const { counters, door } = part.role;
+    const { counters, door } = role;
     counters.connections.value++;
     counters.open.value++;
-    socket.once("close", () => counters.open.value--);
+    socket.once("close", () => {
+      counters.open.value--;
+      upgraded.delete(socket);
+    });
     if (listen.path !== undefined) setPeer(socket, "unix");
     if (door === undefined) {
       serveHttp1(socket);
@@ -178,7 +195,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   }
 
   function onRequest(request: IncomingMessage, response: ServerResponse, expectsContinue = false): void {
-    part.role.counters.requests.value++;
+    role.counters.requests.value++;
     const facts = readRequest(request);
     // What was pipelined waits for its turn: only safe requests may run side by side (RFC 9112, 9.3.2).
     if (response.socket === null)
@@ -196,13 +213,16 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   ): void {
     if (response.destroyed || (broken.has(request.socket) && !request.complete)) return;
     // Node drops what is pipelined behind a request that could have left HTTP, so nothing may follow it.
-    const close = facts.upgrades;
+    const close = facts.upgrades || isLastOnConnection(response);
     const exchange = new Node1Exchange(request, response, facts, { close, expectsContinue, server: state });
     try {
-      if (facts.refusal === undefined) part.role.handler.handle(exchange);
-      else refuse(exchange, facts.refusal);
+      if (facts.refusal !== undefined) refuse(exchange, facts.refusal);
+      else if (request.rawHeaders.length > (role.limits ?? defaultSiteLimits).headers * 2) {
+        exchange.close = true;
+        refuseHeaders(exchange);
+      } else role.handler.handle(exchange);
     } catch (error) {
-      part.role.counters.failed.value++;
+      role.counters.failed.value++;
       log.error({ error, listener: name, target: exchange.target }, "could not answer a request");
       if (exchange.answered) response.destroy();
       else answerText(exchange, 500, "internal error\n");
@@ -211,33 +231,45 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
 
   /** Something else than 100 is expected, which nobody here can do (RFC 9110, 10.1.1). */
   function onExpectation(request: IncomingMessage, response: ServerResponse): void {
-    part.role.counters.requests.value++;
-    part.role.counters.refused.syntax.value++;
+    role.counters.requests.value++;
+    role.counters.refused.syntax.value++;
     const facts = readRequest(request);
     const exchange = new Node1Exchange(request, response, facts, {
       close: true,
       expectsContinue: true,
       server: state,
     });
-    answerText(exchange, 417, "expectation failed\n");
+    answerRefused(exchange, 417, "expectation failed\n");
+  }
+
+  function refuseHeaders(exchange: Exchange): void {
+    role.counters.refused.too_large.value++;
+    answerRefused(exchange, 431, "request header fields too large\n");
   }
 
   function refuse(exchange: Node1Exchange, reason: string): void {
-    part.role.counters.refused.host.value++;
+    role.counters.refused.host.value++;
     exchange.close = true;
-    answerText(exchange, 400, `${reason}\n`);
+    answerRefused(exchange, 400, `${reason}\n`);
+  }
+
+  function answerRefused(exchange: Exchange, status: number, text: string): void {
+    answerText(role.handler.watch?.(exchange) ?? exchange, status, text);
   }
 
   function onUpgrade(request: IncomingMessage, socket: Duplex, rest: Buffer): void {
-    part.role.counters.requests.value++;
+    role.counters.requests.value++;
     const facts = readRequest(request);
     const exchange = new UpgradeExchange(request, socket as Socket, rest, facts);
     socket.on("error", () => socket.destroy());
+    upgraded.add(socket);
     try {
-      if (facts.refusal === undefined) part.role.handler.handle(exchange);
-      else answerText(exchange, 400, `${facts.refusal}\n`);
+      if (facts.refusal !== undefined) answerRefused(exchange, 400, `${facts.refusal}\n`);
+      else if (request.rawHeaders.length > (role.limits ?? defaultSiteLimits).headers * 2)
+        refuseHeaders(exchange);
+      else role.handler.handle(exchange);
     } catch (error) {
-      part.role.counters.failed.value++;
+      role.counters.failed.value++;
       log.error({ error, listener: name, target: exchange.target }, "could not answer a request");
       socket.destroy();
     }
@@ -245,8 +277,8 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
 
   /** No tunnel to just anywhere is made here (RFC 9110, 9.3.6). */
   function onConnect(_: IncomingMessage, socket: Duplex): void {
-    part.role.counters.requests.value++;
-    part.role.counters.refused.syntax.value++;
+    role.counters.requests.value++;
+    role.counters.refused.syntax.value++;
     endRefused(socket, "405 Method Not Allowed");
   }
 
@@ -258,11 +290,28 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       return;
     }
     broken.add(socket);
-    part.role.counters.refused[reason].value++;
+    role.counters.refused[reason].value++;
     endBroken(socket, status);
   }
 
   return part;
+}
+
+/** Node announces the end after so many requests, but leaves it to the client. */
+function isLastOnConnection(response: ServerResponse): boolean {
+  return (response as { maxRequestsOnConnectionReached?: boolean }).maxRequestsOnConnectionReached === true;
+}
+
+/** All can change while the server runs; those of a connection's parser hold from the next connection on. */
+function applyLimits(server: Server, limits: SiteLimits = defaultSiteLimits): void {
+  server.maxConnections = limits.connections;
+  server.maxRequestsPerSocket = limits.requests_per_connection;
+  server.headersTimeout = limits.header_time;
+  server.requestTimeout = limits.request_time;
+  server.keepAliveTimeout = limits.keep_alive;
+  // Node would leave out headers beyond its count without a word; they are counted where requests are read.
+  server.maxHeadersCount = 0;
+  Object.assign(server, { maxHeaderSize: limits.header_size });
 }
 
 /**

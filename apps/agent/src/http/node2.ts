@@ -5,6 +5,7 @@
 import { constants, performServerHandshake, type ServerHttp2Session } from "node:http2";
 import type { Socket } from "node:net";
 import type { Log } from "@posthouse/service";
+import { defaultSiteLimits } from "../config/site-limits.ts";
 import { answerText } from "./exchange.ts";
 import type { ServerRole } from "./node1.ts";
 import { Node2Exchange } from "./node2-exchange.ts";
@@ -27,14 +28,8 @@ export interface Node2Options {
 }
 
 const maxStreams = 128;
-const maxHeaders = 200;
-const maxRequestsPerConnection = 100_000;
-/** Until the first request, then between requests. */
-const firstRequestMs = 10_000;
-const idleMs = 65_000;
 
 const options = {
-  maxHeaderListPairs: maxHeaders,
   maxSessionMemory: 16,
   maxSessionInvalidFrames: 100,
   // Backends may repeat such headers; HTTP/1 clients see it, too.
@@ -55,7 +50,8 @@ export function createNode2Sessions({ name, role, log }: Node2Options): Node2Ses
     const peer = peerOf(socket);
     // A client that ends its side is gone: streams end by themselves.
     socket.allowHalfOpen = false;
-    const session = performServerHandshake(socket, options);
+    const limits = role().limits ?? defaultSiteLimits;
+    const session = performServerHandshake(socket, { ...options, maxHeaderListPairs: limits.headers });
     const resets = createResetBudget();
     let requests = 0;
     let open = 0;
@@ -63,14 +59,14 @@ export function createNode2Sessions({ name, role, log }: Node2Options): Node2Ses
     socket.once("close", () => sessions.delete(session));
     session.on("error", (error) => log.debug({ error, listener: name, peer }, "an HTTP/2 connection broke"));
     session.on("frameError", () => session.destroy());
-    session.setTimeout(firstRequestMs);
+    session.setTimeout(limits.header_time);
     session.on("timeout", () => {
       if (open === 0) session.close();
     });
     session.on("stream", (stream, _headers, flags, rawHeaders) => {
       open++;
-      if (++requests === 1) session.setTimeout(idleMs);
-      if (requests === maxRequestsPerConnection) session.close();
+      if (++requests === 1) session.setTimeout(limits.keep_alive);
+      if (requests === limits.requests_per_connection) session.close();
       stream.on("error", (error) => log.debug({ error, listener: name, peer }, "a stream of HTTP/2 broke"));
       const endsWithHead = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       const request = readRequest2(rawHeaders as readonly string[], endsWithHead);
@@ -95,7 +91,7 @@ export function createNode2Sessions({ name, role, log }: Node2Options): Node2Ses
       if (refusal === undefined) handler.handle(exchange);
       else {
         counters.refused.syntax.value++;
-        answerText(exchange, refusal[0], `${refusal[1]}\n`);
+        answerText(handler.watch?.(exchange) ?? exchange, refusal[0], `${refusal[1]}\n`);
       }
     } catch (error) {
       counters.failed.value++;

@@ -12,8 +12,8 @@ export interface HostEntry<T> {
 }
 
 export interface HostTableOptions {
-  /** Choose as Flecto's Traefik middleware does. */
-  readonly compat?: "flecto" | undefined;
+  /** `flecto`: choose as its Traefik middleware does. */
+  readonly compat?: string | undefined;
 }
 
 const rememberedHosts = 1000;

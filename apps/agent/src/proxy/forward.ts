@@ -3,14 +3,12 @@
 import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Part } from "@posthouse/service";
-import type { Exchange } from "../http/exchange.ts";
 import type { BackendAddress } from "./backend/connection.ts";
 import type { ResponseHead } from "./backend/response-head.ts";
 import { type Balance, type Balancer, createBalancer } from "./balancer.ts";
 import { createDeadlines, type Deadlines } from "./deadlines.ts";
 import { createHealthCheck, type HealthCheckOptions } from "./health-check.ts";
 import type { ForwardCounters } from "./metrics.ts";
-import type { FailureReason } from "./proxied-request.ts";
 import { openTunnel, type Tunnel } from "./tunnel.ts";
 import { Upstream, type UpstreamOptions } from "./upstream.ts";
 
@@ -30,41 +28,35 @@ export interface ForwardLimits {
 }
 
 export interface ForwardOptions {
-  readonly name: string;
+  readonly site: string;
   readonly addresses: readonly BackendAddress[];
   readonly balance: Balance;
   readonly upstream: UpstreamOptions;
   readonly limits: ForwardLimits;
   readonly counters: ForwardCounters;
   readonly health?: Omit<HealthCheckOptions, "upstreams"> | undefined;
-  readonly errorStatus: (status: number) => number;
 }
 
 export interface Forward extends Part {
+  /** Its name in metrics. */
+  readonly site: string;
   readonly upstreams: readonly Upstream[];
   readonly balancer: Balancer;
   readonly deadlines: Deadlines;
   readonly limits: ForwardLimits;
   readonly count: ForwardCounters;
   responseHeaders(head: ResponseHead): string[];
-  answerError(exchange: Exchange, status: number, reason: FailureReason): void;
   tunnel(client: Duplex, backend: Duplex): void;
 }
-
-const texts: Readonly<Record<number, string>> = {
-  408: "the request took too long to arrive",
-  413: "the body is too large",
-  502: "the backend gave no usable answer",
-  503: "too many requests wait for the backend",
-  504: "the backend took too long",
-};
 
 const finishEveryMs = 25;
 
 /** Makes a forward; `start` begins its timers, `stop` lets running requests end within the deadline. */
 export function createForward(options: ForwardOptions): Forward {
   const { limits, counters } = options;
-  const upstreams = options.addresses.map((address) => new Upstream(address, options.upstream));
+  const upstreams = options.addresses.map(
+    (address) => new Upstream(address, options.upstream, counters.upstream(address.text)),
+  );
   const tunnels = new Set<Tunnel>();
   const health = options.health && createHealthCheck({ ...options.health, upstreams });
   const deadlines = createDeadlines((now) => {
@@ -72,20 +64,14 @@ export function createForward(options: ForwardOptions): Forward {
   });
 
   return {
-    name: options.name,
+    name: `forward ${options.site}`,
+    site: options.site,
     upstreams,
     balancer: createBalancer(upstreams, options.balance),
     deadlines,
     limits,
     count: counters,
     responseHeaders: (head) => head.headers,
-    answerError(exchange, status, reason) {
-      if (exchange.aborted) return;
-      const shown = options.errorStatus(status);
-      const body = `${shown} ${texts[status] ?? "the backend failed"}\n`;
-      counters.refused(shown, reason);
-      exchange.answer(shown, ["Content-Type", "text/plain; charset=utf-8"], body);
-    },
     tunnel(client, backend) {
       counters.tunnels(1);
       const tunnel = openTunnel(client, backend, limits.tunnelIdleMs, () => {
@@ -101,7 +87,7 @@ export function createForward(options: ForwardOptions): Forward {
     async stop(deadlineMs) {
       const end = performance.now() + deadlineMs;
       await health?.stop(deadlineMs);
-      while (deadlines.size > 0 && performance.now() < end) await sleep(finishEveryMs);
+      while (deadlines.size + tunnels.size > 0 && performance.now() < end) await sleep(finishEveryMs);
       deadlines.stop();
       for (const tunnel of tunnels) tunnel.destroy();
       for (const { pool } of upstreams) pool.destroy();

@@ -45,7 +45,7 @@ async function makeForward(
     allowInvalidCertificates: config.tls.allow_invalid_certificates,
   };
   return createForward({
-    name: `forward ${site}`,
+    site,
     addresses: upstreams.map((url) => backendAddress(url, tls)),
     balance,
     upstream: {
@@ -83,7 +83,6 @@ async function makeForward(
                   ),
           },
     counters: forwardCounters(site),
-    errorStatus: (status) => status,
   });
 }
 

@@ -2,10 +2,13 @@
 import type { ClientAddressResolver } from "../http/client-address.ts";
 import { type Exchange, headerValue } from "../http/exchange.ts";
 import { requestId } from "../http/request-id.ts";
+import type { ErrorAnswers } from "./error-answers.ts";
 import type { Forward } from "./forward.ts";
 import type { Forwarding } from "./forwarded.ts";
 import { ProxiedRequest } from "./proxied-request.ts";
 import { formatRequestHead } from "./request-head.ts";
+
+const maxPasses = 8;
 
 export interface ProxyHandlerOptions {
   readonly forward: Forward;
@@ -17,6 +20,7 @@ export interface ProxyHandlerOptions {
   readonly name: string;
   /** Header that carries an id of the request. */
   readonly requestIdHeader: string | undefined;
+  readonly errors: ErrorAnswers;
 }
 
 export interface ProxyHandler {
@@ -24,7 +28,8 @@ export interface ProxyHandler {
 }
 
 export function createProxyHandler(options: ProxyHandlerOptions): ProxyHandler {
-  const { forward, clients, forwarding, requestIdHeader } = options;
+  const { forward, clients, forwarding, requestIdHeader, errors } = options;
+  const passes = ` ${options.name.toLowerCase()}`;
   const via: Readonly<Record<Exchange["httpVersion"], string>> = {
     "1.0": `Via: 1.0 ${options.name}\r\n`,
     "1.1": `Via: 1.1 ${options.name}\r\n`,
@@ -33,6 +38,10 @@ export function createProxyHandler(options: ProxyHandlerOptions): ProxyHandler {
   const idName = requestIdHeader?.toLowerCase();
   return {
     handle(exchange, host) {
+      if (timesPassed(exchange.rawHeaders, passes) > maxPasses) {
+        forward.count.refused(errors.answer(exchange, 508), "loop");
+        return;
+      }
       const own = { scheme: exchange.scheme, host };
       const peer = exchange.peer ?? "";
       const client = clients.resolve(peer, exchange.rawHeaders, own);
@@ -40,7 +49,9 @@ export function createProxyHandler(options: ProxyHandlerOptions): ProxyHandler {
       let lines = added + via[exchange.httpVersion];
       let leftOut = dropped;
       if (requestIdHeader !== undefined && idName !== undefined) {
-        lines += `${requestIdHeader}: ${requestId(headerValue(exchange, idName), client.trusted)}\r\n`;
+        const id = requestId(headerValue(exchange, idName), client.trusted);
+        if (exchange.record !== undefined) exchange.record.requestId = id;
+        lines += `${requestIdHeader}: ${id}\r\n`;
         leftOut = new Set([...dropped, idName]);
       }
       const head = formatRequestHead(exchange, {
@@ -49,11 +60,25 @@ export function createProxyHandler(options: ProxyHandlerOptions): ProxyHandler {
         added: lines,
         dropped: leftOut,
       });
-      if (head.bodyBytes > forward.limits.maxBodyBytes)
-        return forward.answerError(exchange, 413, "body_too_large");
-      new ProxiedRequest(exchange, forward, head, client.ip).start();
+      if (head.bodyBytes > forward.limits.maxBodyBytes) {
+        forward.count.refused(errors.answer(exchange, 413), "body_too_large");
+        return;
+      }
+      new ProxiedRequest(exchange, forward, head, client.ip, errors).start();
     },
   };
+}
+
+/** How often the Via of a request names this agent (RFC 9110, 7.6.3): agents may stand in a row, but not in a circle. */
+function timesPassed(rawHeaders: readonly string[], name: string): number {
+  let times = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const header = rawHeaders[index];
+    if (header?.length !== 3 || header.toLowerCase() !== "via") continue;
+    for (const element of rawHeaders[index + 1]?.split(",") ?? [])
+      if (`${element.trim().toLowerCase()} `.includes(`${name} `)) times++;
+  }
+  return times;
 }
 
 /** The target as an origin server is asked: what follows the authority of an absolute one, else as it is (RFC 9112, 3.2). */

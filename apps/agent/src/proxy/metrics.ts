@@ -6,14 +6,26 @@ import type { Upstream } from "./upstream.ts";
 export interface ForwardCounters {
   answered(status: number): void;
   failed(reason: FailureReason, upstream: Upstream | undefined, error?: Error): void;
+  /** `status` is what was shown; 0 when the client was gone. */
   refused(status: number, reason: FailureReason): void;
   retried(): void;
   clientGone(): void;
-  ended(): void;
+  /** A request was answered whole, cut off or given up. */
+  ended(ms: number): void;
   bytesIn(bytes: number): void;
   bytesOut(bytes: number): void;
   tunnels(change: number): void;
+  upstream(address: string): UpstreamCounters;
 }
+
+/** What is counted of one upstream of a forward. */
+export interface UpstreamCounters {
+  sent(): void;
+  /** `ms` from the request's sending to the head of the answer. */
+  answered(ms: number): void;
+}
+
+const bounds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** Registers what forwards count; the label `site` tells them apart. */
 export function createForwardCounters(metrics: Metrics): (site: string) => ForwardCounters {
@@ -42,6 +54,22 @@ export function createForwardCounters(metrics: Metrics): (site: string) => Forwa
     "site",
     "direction",
   ]);
+  const durations = metrics.histogram(
+    "posthouse_proxy_request_duration_seconds",
+    "Forwarded requests, from their arrival to the end of the answer.",
+    ["site"],
+    bounds,
+  );
+  const sent = metrics.counter("posthouse_proxy_upstream_requests_total", "Requests sent to a backend.", [
+    "site",
+    "upstream",
+  ]);
+  const waits = metrics.histogram(
+    "posthouse_proxy_upstream_response_seconds",
+    "From the sending of a request to the head of the backend's answer.",
+    ["site", "upstream"],
+    bounds,
+  );
   const open = new Map<string, Tally>();
   metrics.gauge("posthouse_proxy_tunnels", "Upgraded connections open now.", ["site"], (report) => {
     for (const [site, { value }] of open) report({ site }, value);
@@ -52,6 +80,7 @@ export function createForwardCounters(metrics: Metrics): (site: string) => Forwa
     const bytesOut = bytes.with({ site, direction: "response" });
     const retried = retries.with({ site });
     const gone = aborted.with({ site });
+    const duration = durations.with({ site });
     const tunnels = open.get(site) ?? { value: 0 };
     open.set(site, tunnels);
     const add = (tally: Tally | undefined): void => {
@@ -61,10 +90,10 @@ export function createForwardCounters(metrics: Metrics): (site: string) => Forwa
       answered: (status) => add(classes[Math.floor(status / 100) - 1]),
       failed: (reason, upstream) =>
         add(failures.with({ site, upstream: upstream?.address.text ?? "", reason })),
-      refused: (status) => add(errors.with({ site, status: String(status) })),
+      refused: (status) => status > 0 && add(errors.with({ site, status: String(status) })),
       retried: () => add(retried),
       clientGone: () => add(gone),
-      ended: () => {},
+      ended: (ms) => duration.observe(ms / 1000),
       bytesIn(count) {
         bytesIn.value += count;
       },
@@ -73,6 +102,11 @@ export function createForwardCounters(metrics: Metrics): (site: string) => Forwa
       },
       tunnels(change) {
         tunnels.value += change;
+      },
+      upstream(address) {
+        const requests = sent.with({ site, upstream: address });
+        const wait = waits.with({ site, upstream: address });
+        return { sent: () => add(requests), answered: (ms) => wait.observe(ms / 1000) };
       },
     };
   };

@@ -13,6 +13,7 @@ import type { BackendConnection } from "./backend/connection.ts";
 import type { PooledCall } from "./backend/pool.ts";
 import { connectionTokens, type ResponseHead } from "./backend/response-head.ts";
 import type { Timed } from "./deadlines.ts";
+import type { ErrorAnswers } from "./error-answers.ts";
 import type { Forward } from "./forward.ts";
 import { formatTrailers, type RequestHead } from "./request-head.ts";
 import type { Upstream } from "./upstream.ts";
@@ -26,6 +27,9 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
   readonly #forward: Forward;
   readonly #head: RequestHead;
   readonly #key: string;
+  readonly #errors: ErrorAnswers;
+  readonly #begunAt = performance.now();
+  #sentAt = 0;
   #upstream: Upstream | undefined;
   #tried: Set<Upstream> | undefined;
   #connection: BackendConnection | undefined;
@@ -39,14 +43,15 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
   #over = false;
   #totalDeadline: number;
 
-  constructor(exchange: Exchange, forward: Forward, head: RequestHead, key: string) {
+  constructor(exchange: Exchange, forward: Forward, head: RequestHead, key: string, errors: ErrorAnswers) {
     this.method = exchange.method;
     this.#exchange = exchange;
     this.#forward = forward;
     this.#head = head;
     this.#key = key;
+    this.#errors = errors;
     const { totalMs } = forward.limits;
-    this.#totalDeadline = totalMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + totalMs;
+    this.#totalDeadline = totalMs === 0 ? Number.POSITIVE_INFINITY : this.#begunAt + totalMs;
   }
 
   start(): void {
@@ -64,8 +69,11 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     upstream.pool.take(this, fresh);
   }
 
-  #wait(ms: number): void {
-    this.deadline = Math.min(performance.now() + ms, this.#totalDeadline);
+  /** Returns the time at which the waiting begins. */
+  #wait(ms: number): number {
+    const now = performance.now();
+    this.deadline = Math.min(now + ms, this.#totalDeadline);
+    return now;
   }
 
   // The pool and the connection
@@ -82,7 +90,8 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     this.#sent = true;
     const { body } = this.#exchange;
     connection.sendHead(this.#head.text, body === undefined);
-    this.#wait(this.#forward.limits.firstByteMs);
+    this.#sentAt = this.#wait(this.#forward.limits.firstByteMs);
+    this.#upstream?.count.sent();
     if (body === undefined) return;
     if (this.#bodyEnded) this.#onRequestEnd();
     else this.#sendBody(body);
@@ -277,8 +286,14 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
   // The end
 
   #answered(head: ResponseHead): void {
+    const ms = performance.now() - this.#sentAt;
     this.#upstream?.succeeded();
+    this.#upstream?.count.answered(ms);
     this.#forward.count.answered(head.status);
+    const { record } = this.#exchange;
+    if (record === undefined) return;
+    record.upstreamMs = ms;
+    record.upstream = this.#upstream?.address.text;
   }
 
   #responseEnded(): void {
@@ -295,7 +310,9 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
 
   #giveUp(status: number, reason: FailureReason): void {
     this.#finish();
-    this.#forward.answerError(this.#exchange, status, reason);
+    const { record } = this.#exchange;
+    if (record !== undefined) record.upstream = this.#upstream?.address.text;
+    this.#forward.count.refused(this.#errors.answer(this.#exchange, status), reason);
   }
 
   #finish(): void {
@@ -305,7 +322,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     this.#letGo();
     // What is left of the body stands before the connection's next request.
     if (this.#bodyStarted && !this.#bodyEnded) this.#exchange.body?.resume();
-    this.#forward.count.ended();
+    this.#forward.count.ended(performance.now() - this.#begunAt);
   }
 
   #letGo(): void {
@@ -322,7 +339,8 @@ export type FailureReason =
   | "timed_out"
   | "busy"
   | "body_too_large"
-  | "stopped";
+  | "stopped"
+  | "loop";
 
 const reasons: Readonly<Record<string, FailureReason>> = {
   BACKEND_UNREACHABLE: "unreachable",

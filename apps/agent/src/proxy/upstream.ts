@@ -1,5 +1,6 @@
 import type { BackendAddress } from "./backend/connection.ts";
 import { BackendPool, type PoolOptions } from "./backend/pool.ts";
+import type { UpstreamCounters } from "./metrics.ts";
 
 export interface UpstreamOptions extends PoolOptions {
   /** Failures in a row after which it is left alone. */
@@ -12,14 +13,16 @@ export interface UpstreamOptions extends PoolOptions {
 export class Upstream {
   readonly pool: BackendPool;
   readonly address: BackendAddress;
+  readonly count: UpstreamCounters;
   /** What the active check said last; undefined without one. */
   healthy: boolean | undefined;
   readonly #options: UpstreamOptions;
   #failures = 0;
   #leftAloneUntil = 0;
 
-  constructor(address: BackendAddress, options: UpstreamOptions) {
+  constructor(address: BackendAddress, options: UpstreamOptions, count: UpstreamCounters) {
     this.address = address;
+    this.count = count;
     this.#options = options;
     this.pool = new BackendPool(address, options);
   }

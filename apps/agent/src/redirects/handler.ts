@@ -50,6 +50,7 @@ export function createRedirectHandler(options: RedirectHandlerOptions): ProjectH
   return {
     handle(exchange, host, uri) {
       const { ruleSet } = source;
+      if (exchange.record !== undefined) exchange.record.project = project;
       if (debug) addFlectoDebug(exchange, source.status.version, host, uri);
       if (ruleSet === undefined) {
         unready.value++;
@@ -65,6 +66,7 @@ export function createRedirectHandler(options: RedirectHandlerOptions): ProjectH
       }
       results[match.status].value++;
       hits.count(ruleSet, match.item.id);
+      if (exchange.record !== undefined) exchange.record.rule = match.item.id;
       if (debug) addFlectoRedirect(exchange, match);
       answer(exchange, match, host, uri);
       return true;

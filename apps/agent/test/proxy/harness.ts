@@ -2,12 +2,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLog, parseConfig } from "@posthouse/service";
-import { type Agent, agentConfigSchema, createAgent } from "../../src/index.ts";
+import { type Agent, type AgentConfig, agentConfigSchema, createAgent } from "../../src/index.ts";
 import { portOf } from "../harness.ts";
 
 export interface ProxyHarness extends AsyncDisposable {
   readonly agent: Agent;
   readonly port: number;
+  readonly config: AgentConfig;
   metrics(): Promise<string>;
 }
 
@@ -28,11 +29,12 @@ export async function startProxy({ forward, host, site, projects }: ProxyConfig)
     projects: projects ?? {},
     sites: [{ listen: "127.0.0.1:0", hosts: [{ match: ["*"], forward, ...host }], ...site }],
   });
-  const config = parseConfig(text, "posthouse.yaml", agentConfigSchema, {});
+  const config = parseConfig<AgentConfig>(text, "posthouse.yaml", agentConfigSchema, {});
   const agent = createAgent(config, { log: createLog({ format: "json", level: "silent" }) });
   await agent.start();
   return {
     agent,
+    config,
     port: portOf(agent.addresses.sites[0]),
     async metrics() {
       return (await fetch(`http://${agent.addresses.admin}/metrics`)).text();

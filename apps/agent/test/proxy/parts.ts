@@ -3,6 +3,7 @@ import { createMetrics } from "../../src/core/metrics.ts";
 import { createClientAddress } from "../../src/http/client-address.ts";
 import { createHttpCounters, createNode1Server, type HttpCounters } from "../../src/http/node1.ts";
 import { agentConfigSchema } from "../../src/index.ts";
+import { createErrorAnswers } from "../../src/proxy/error-answers.ts";
 import type { Forward } from "../../src/proxy/forward.ts";
 import { createForwarding } from "../../src/proxy/forwarded.ts";
 import { createForwards, forwardKey } from "../../src/proxy/forwards.ts";
@@ -50,6 +51,7 @@ export async function startProxyParts(hosts: Readonly<Record<string, unknown>>):
         forwarding: createForwarding("xforwarded", { by: "" }),
         name: "posthouse",
         requestIdHeader: undefined,
+        errors: createErrorAnswers({ pages: new Map() }),
       }),
     ]),
   );
