@@ -110,9 +110,6 @@ const convertAgent: Convert = (
   };
 };
 
-/** Keys of sites that the agent of this release may not know yet. */
-const awaited = /^sites\[\d+\](\.(tls|access_log|limits|compat)\b|\.hosts\[0\]\.compress$)/;
-
 /** What our agent would refuse, told of the keys that it was made from. What a variable holds is not known. */
 function refused(yaml: string, origins: ReadonlyMap<string, Path>, source: unknown): Finding[] {
   try {
@@ -125,7 +122,7 @@ function refused(yaml: string, origins: ReadonlyMap<string, Path>, source: unkno
       const [, place = "", message = line] = /^:\d+:\d+ {2}([\w.[\]-]+): (.*)$/.exec(line) ?? [];
       const path = originOf(place, origins);
       const isVariable = String(path && valueAt(source, path)).includes("${");
-      if (awaited.test(place) || isVariable) return [];
+      if (isVariable) return [];
       if (path !== undefined) return [{ severity: "error", path, message: ourNames(message, origins) }];
       return [{ severity: "error", path: [], message: `${place} ${message}`.trim() }];
     });
