@@ -53,8 +53,6 @@ export function createNode2Sessions({ name, role, log }: Node2Options): Node2Ses
 
   function accept(socket: Socket): void {
     const peer = peerOf(socket);
-    // A client that ends its side is gone: streams end by themselves.
-    socket.allowHalfOpen = false;
     const session = performServerHandshake(socket, options);
     const resets = createResetBudget();
     let requests = 0;
