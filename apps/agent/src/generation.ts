@@ -15,7 +15,6 @@ import {
 import { createAdminHandler } from "./admin/handler.ts";
 import { describeStatus } from "./admin/status.ts";
 import type { AgentConfig, HostConfig, SiteConfig } from "./config/schema.ts";
-import type { SiteLimits } from "./config/site-limits.ts";
 import { agentErrors } from "./core/errors.ts";
 import type { Metrics, Tallies } from "./core/metrics.ts";
 import type { AccessLogCounters, AccessLogFile } from "./http/access-log/file.ts";

@@ -459,25 +459,19 @@ describe("convert redirectionio: any file", () => {
 });
 
 describe("posthouse convert redirectionio", () => {
-  it(
-    "prints a configuration that check accepts, and what is different beside it",
-    async () => {
-      const folder = await folderWith({
-        "agent.yml":
-          "instance_name: web-1\nproxies:\n  - listen: 127.0.0.1:8001\n    forward: http://127.0.0.1:1\n    project_key: k\n",
-      });
-      const { code, stderr } = await runCommand(
-        ["convert", "redirectionio", "agent.yml", "-o", "ours.yaml"],
-        {
-          cwd: folder,
-        },
-      );
-      expect(code).toBe(0);
-      expect(stderr).toMatch(/^agent\.yml:5:18 {2}proxies\[0\]\.project_key: not built yet/m);
-      const check = await runCommand(["check", "-c", "ours.yaml"], { cwd: folder });
-      expect([check.code, check.stdout]).toEqual([0, "ours.yaml: no problem found\n"]);
-    },
-  );
+  it("prints a configuration that check accepts, and what is different beside it", async () => {
+    const folder = await folderWith({
+      "agent.yml":
+        "instance_name: web-1\nproxies:\n  - listen: 127.0.0.1:8001\n    forward: http://127.0.0.1:1\n    project_key: k\n",
+    });
+    const { code, stderr } = await runCommand(["convert", "redirectionio", "agent.yml", "-o", "ours.yaml"], {
+      cwd: folder,
+    });
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^agent\.yml:5:18 {2}proxies\[0\]\.project_key: not built yet/m);
+    const check = await runCommand(["check", "-c", "ours.yaml"], { cwd: folder });
+    expect([check.code, check.stdout]).toEqual([0, "ours.yaml: no problem found\n"]);
+  });
 
   it("exits with 2 and names file, line and key", async () => {
     const folder = await folderWith({

@@ -34,7 +34,10 @@ export function createDoor({ announcing, tls }: DoorOptions): Door {
           socket,
           (secured) => {
             setPeer(secured, peerOf(socket));
-            entered(secured, secured.alpnProtocol === "h2" ? "h2" : "http/1.1");
+            const protocol = secured.alpnProtocol === "h2" ? "h2" : "http/1.1";
+            // In a tunnel a client may end its side and still listen.
+            secured.allowHalfOpen = protocol === "http/1.1";
+            entered(secured, protocol);
           },
           (reason) => refused("tls", reason),
         );

@@ -48,8 +48,6 @@ export function createNode2Sessions({ name, role, log }: Node2Options): Node2Ses
 
   function accept(socket: Socket): void {
     const peer = peerOf(socket);
-    // A client that ends its side is gone: streams end by themselves.
-    socket.allowHalfOpen = false;
     const limits = role().limits ?? defaultSiteLimits;
     const session = performServerHandshake(socket, { ...options, maxHeaderListPairs: limits.headers });
     const resets = createResetBudget();

@@ -129,6 +129,8 @@ export function createTls(options: TlsOptions): Tls {
     },
     accept(socket, secured, refused) {
       waiting.set(socket, { secured, refused });
+      // Who ends its side before the handshake is done is gone.
+      socket.allowHalfOpen = false;
       if (server === undefined) socket.destroy();
       else server.emit("connection", socket);
     },

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { answerWith, startRawBackend } from "@posthouse/testkit/raw-backend";
 import { until } from "@posthouse/testkit/until";
@@ -74,6 +75,30 @@ describe.skipIf(noOpenssl !== undefined)("HTTP/1.1 over TLS", () => {
     const text = await exchangeOn(await handshake(proxy.port), bytes);
     expect(text.slice(0, 12)).toBe(`HTTP/1.1 ${status}`);
     expect(backend.received).toBe("");
+  });
+
+  it("lets a client end its side of a tunnel and hear the rest", async () => {
+    const server = createServer({ allowHalfOpen: true }, (socket) => {
+      socket.on("error", () => socket.destroy());
+      socket.once("data", () =>
+        socket.write("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"),
+      );
+      socket.on("end", () => setTimeout(() => socket.end("last words"), 100));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      await using proxy = await startProxy({ forward: `http://127.0.0.1:${port}`, site });
+      const socket = await handshake(proxy.port);
+      const first = seen(socket, /\r\n\r\n$/);
+      socket.write("GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n");
+      await first;
+      const rest = exchangeOn(socket, "bye");
+      socket.end();
+      expect(await rest).toBe("last words");
+    } finally {
+      server.close();
+    }
   });
 
   it("cuts an answer whose end never came, so that it is not taken for whole", async () => {
