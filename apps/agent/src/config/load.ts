@@ -25,6 +25,10 @@ function locateSiteFiles(site: SiteConfig, from: (relative: string) => string): 
     access_log: log && { ...log, path: log.path === "stdout" ? log.path : from(log.path) },
     hosts: site.hosts.map((host) => ({
       ...host,
+      forward: host.forward && {
+        ...host.forward,
+        tls: { ...host.forward.tls, ca: host.forward.tls.ca && from(host.forward.tls.ca) },
+      },
       error_pages: Object.fromEntries(
         Object.entries(host.error_pages).map(([status, file]) => [status, from(file)]),
       ),
