@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import { pipeline } from "node:stream";
 
 /** What stands between an agent and its Manager does wrong. */
@@ -82,8 +82,12 @@ export async function startFaultProxy(origin: string, first: ProxyFault = "none"
       for (const socket of sockets) socket.resetAndDestroy();
     });
 
-  await listen();
-  ({ port } = server.address() as AddressInfo);
+  for (let attempt = 1; ; attempt++) {
+    port = firstPort + Math.floor(Math.random() * ports);
+    const taken = await listen().catch((error: unknown) => error);
+    if (taken === undefined) break;
+    if (attempt === 20) throw taken;
+  }
   const proxy: FaultProxy = {
     url: `http://127.0.0.1:${port}`,
     origin,
@@ -99,6 +103,10 @@ export async function startFaultProxy(origin: string, first: ProxyFault = "none"
   await proxy.set(first);
   return proxy;
 }
+
+/** Below those that systems give to who asks for any port: while nobody listens, nobody else gets it. */
+const firstPort = 20_000;
+const ports = 10_000;
 
 const webPage = "<!doctype html><title>Log in</title><p>This network wants you to log in.</p>\n";
 
