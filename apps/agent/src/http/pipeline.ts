@@ -35,7 +35,7 @@ export function createPipeline({ hosts, explainHeader }: PipelineOptions): Excha
       const request: RoutedRequest = {
         host,
         uri: isUsable ? parsed.uri : undefined,
-        isForwardable: isForwardable(exchange, parsed?.host),
+        targetHost: parsed?.host,
       };
       const { uri } = request;
       if (uri === undefined || explainHeader?.isAsked(exchange) !== true) {
@@ -55,16 +55,18 @@ interface RoutedRequest {
   readonly host: string;
   /** Undefined where no rule could answer the target. */
   readonly uri: string | undefined;
-  readonly isForwardable: boolean;
+  /** Of a target that is a URL. */
+  readonly targetHost: string | undefined;
 }
 
 function answer(
   exchange: Exchange,
   handlers: HostHandlers | undefined,
-  { host, uri, isForwardable }: RoutedRequest,
+  { host, uri, targetHost }: RoutedRequest,
 ): void {
   if (uri !== undefined && handlers?.rules?.handle(exchange, host, uri) === true) return;
-  if (handlers?.proxy !== undefined && isForwardable) handlers.proxy.handle(exchange, host);
+  if (handlers?.proxy !== undefined && isForwardable(exchange, targetHost))
+    handlers.proxy.handle(exchange, host);
   else if (uri !== undefined && handlers?.proxy === undefined) answerText(exchange, 404, "not found\n");
   else answerUnusable(exchange);
 }
