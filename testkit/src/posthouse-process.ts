@@ -43,6 +43,20 @@ export function startScript(
   return watch(child, file === main ? ["posthouse", ...args] : [file, ...args]);
 }
 
+/** Starts any program in the same way. */
+export function startProgram(
+  command: string,
+  args: readonly string[],
+  options: ProcessOptions = {},
+): PosthouseProcess {
+  const child = spawn(command, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, NODE_OPTIONS: "", ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+  });
+  return watch(child, [command, ...args]);
+}
+
 function watch(child: ChildProcess, command: readonly string[]): PosthouseProcess {
   let text = "";
   const listeners = new Set<() => void>();

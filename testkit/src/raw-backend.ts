@@ -1,10 +1,13 @@
 import { createServer, type Socket } from "node:net";
+import { createSecureContext, TLSSocket } from "node:tls";
 
 /** One connection that a raw backend has accepted. */
 export interface RawConnection {
   readonly socket: Socket;
   /** All bytes received so far, as latin1. */
   readonly received: string;
+  /** Breaks the connection off, also beneath TLS. */
+  reset(): void;
 }
 
 export interface RawBackend extends AsyncDisposable {
@@ -17,12 +20,18 @@ export interface RawBackend extends AsyncDisposable {
 /** Decides what to do whenever bytes have arrived; `connection.received` holds all of them. */
 export type RawScript = (connection: RawConnection, index: number) => void;
 
-/** A backend that speaks nothing by itself: it records bytes and leaves the answer to the script. */
-export async function startRawBackend(script: RawScript): Promise<RawBackend> {
-  const connections: { socket: Socket; received: string }[] = [];
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    const connection = { socket, received: "" };
+/** A backend that speaks nothing by itself: it records bytes and leaves the answer to the script. With `tls`, behind TLS. */
+export async function startRawBackend(
+  script: RawScript,
+  tls?: { readonly cert: string; readonly key: string },
+): Promise<RawBackend> {
+  const connections: (RawConnection & { received: string })[] = [];
+  const secureContext = tls && createSecureContext(tls);
+  const server = createServer({ allowHalfOpen: true }, (raw) => {
+    const socket = secureContext ? new TLSSocket(raw, { isServer: true, secureContext }) : raw;
+    const connection = { socket, received: "", reset: () => void raw.resetAndDestroy() };
     const index = connections.push(connection) - 1;
+    raw.on("error", () => socket.destroy());
     socket.on("error", () => socket.destroy());
     socket.on("end", () => socket.end());
     socket.on("data", (chunk: Buffer) => {

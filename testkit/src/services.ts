@@ -11,7 +11,7 @@ export type Found = { readonly path: string } | { readonly missing: string };
 
 const folders = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/sbin", "/bin"];
 
-function find(binary: string): string | undefined {
+function findProgram(binary: string): string | undefined {
   for (const folder of [...(process.env.PATH ?? "").split(":"), ...folders]) {
     const path = join(folder, binary);
     try {
@@ -26,17 +26,27 @@ function find(binary: string): string | undefined {
  * Finds a program, installing its Debian package when we may (root, apt-get). The service that comes with the package is
  * not started. Without the program the caller says `missing` aloud and goes on without.
  */
-export async function needPackage(debianPackage: string, binary: string): Promise<Found> {
-  const present = find(binary);
+export function needPackage(debianPackage: string, binary: string): Promise<Found> {
+  return needInstalled([debianPackage], binary, () => findProgram(binary));
+}
+
+/** The same for what is no program: `find` says where it is. */
+export async function needInstalled(
+  debianPackages: readonly string[],
+  name: string,
+  find: () => string | undefined,
+): Promise<Found> {
+  const present = find();
   if (present !== undefined) return { path: present };
-  const wanted = `${binary} is not installed (Debian package ${debianPackage})`;
-  if (process.getuid?.() !== 0 || find("apt-get") === undefined) {
+  const wanted = `${name} is not installed (Debian package ${debianPackages.join(", ")})`;
+  if (process.getuid?.() !== 0 || findProgram("apt-get") === undefined) {
     return { missing: `${wanted}, and only root on Debian could install it here` };
   }
   const policy = await forbidServiceStarts();
   try {
-    const failed = aptGet("install", debianPackage) && (aptGet("update") || aptGet("install", debianPackage));
-    const path = find(binary);
+    const install = (): string | undefined => aptGet("install", ...debianPackages);
+    const failed = install() && (aptGet("update") || install());
+    const path = find();
     return path !== undefined && !failed
       ? { path }
       : { missing: `${wanted}: ${failed ?? "still not found"}` };
@@ -124,6 +134,8 @@ export interface HaproxyOptions {
   /** The configuration, given the port to listen on (of 127.0.0.1). */
   config(port: number): string;
   readonly core?: number | undefined;
+  /** File for its standard output, where it can be told to log. */
+  readonly output?: string | undefined;
 }
 
 /** Starts an HAProxy of our own: one process in the foreground, its own configuration and port. */
@@ -135,9 +147,11 @@ export async function startHaproxy(
     const port = await freePort();
     const file = join(folder, "haproxy.cfg");
     await writeFile(file, options.config(port));
+    const { path, output } = options;
     const peer = await startPeer({
-      command: options.path,
-      args: ["-db", "-f", file],
+      ...(output === undefined
+        ? { command: path, args: ["-db", "-f", file] }
+        : { command: "sh", args: ["-c", 'exec "$0" -db -f "$1" >"$2"', path, file, output] }),
       port,
       core: options.core,
     });

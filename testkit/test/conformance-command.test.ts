@@ -50,6 +50,15 @@ describe("the conformance command", () => {
     });
   });
 
+  it("tells how many cases a suite left out", async () => {
+    const file = join(folder, "featbit.json");
+    await writeFile(file, JSON.stringify({ tokens: [{ token: "", valid: false }], frames: [1, 2] }));
+    expect(conformance("featbit", file)).toMatchObject({
+      status: 0,
+      lines: ["1 passed, 0 failed, 2 left out"],
+    });
+  });
+
   it("ends with 0 when all passed and with 1 when nothing ran", async () => {
     const file = join(folder, "good.json");
     await writeFile(file, JSON.stringify([vector]));
