@@ -1,0 +1,144 @@
+/** What goes between the thread that serves and the thread of the events job. Reports, answers and logs hold no secrets. */
+import type { PipelineMetrics } from "./event-counters.ts";
+import type { OutletStatus } from "./outlet.ts";
+import type { SourceStatus } from "./source.ts";
+
+/** What somebody wants of a subscription. Paused: events are received and kept, and not delivered. */
+export type WantedState = "running" | "paused" | "stopped";
+
+/**
+ * How it is with a subscription. connecting, retrying: to the broker, for the first time or again; blocked: the broker
+ * or the disk holds it back; failing, held: at the receiver; broken: it could not be started, and is tried again.
+ */
+export type SubscriptionState =
+  | "running"
+  | "starting"
+  | "connecting"
+  | "retrying"
+  | "blocked"
+  | "failing"
+  | "held"
+  | "paused"
+  | "stopped"
+  | "broken";
+
+export const subscriptionStates: readonly SubscriptionState[] = [
+  ...(["running", "starting", "connecting", "retrying", "blocked"] as const),
+  ...(["failing", "held", "paused", "stopped", "broken"] as const),
+];
+
+/** Where a subscription is written down. */
+export type SubscriptionOrigin = "configuration" | "subscriptions file" | "added";
+
+export interface ReportedError {
+  readonly message: string;
+  readonly at: Date;
+}
+
+export interface SubscriptionReport {
+  readonly name: string;
+  readonly origin: SubscriptionOrigin;
+  readonly wanted: WantedState;
+  readonly state: SubscriptionState;
+  readonly lastError: ReportedError | undefined;
+  /** As configured, secrets hidden. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  /** While it runs. */
+  readonly running: RunningReport | undefined;
+}
+
+export interface RunningReport {
+  readonly broker: SourceStatus;
+  readonly target: OutletStatus & { readonly address: string };
+  readonly metrics: PipelineMetrics;
+  readonly intake: {
+    readonly taken: number;
+    readonly refused: number;
+    readonly cut: number;
+    readonly retried: number;
+  };
+  readonly spoolErrors: number;
+}
+
+export interface EventsReport {
+  readonly at: Date;
+  readonly subscriptions: readonly SubscriptionReport[];
+  /** What is wrong with the job as a whole: its database, the file of subscriptions, names that are there twice. */
+  readonly problems: readonly string[];
+  readonly deadLetters: {
+    readonly letters: number;
+    readonly bytes: number;
+    readonly evicted: number;
+    readonly replayed: number;
+    readonly dropped: number;
+  };
+}
+
+/** With what was received: as `text`, or `base64` where it is none. */
+export interface ListedDeadLetter {
+  readonly id: number;
+  readonly [key: string]: unknown;
+}
+
+export interface DeadLetterSelection {
+  readonly ids?: readonly number[] | undefined;
+  /** All of one subscription. */
+  readonly subscription?: string | undefined;
+}
+
+/** What may be asked of the thread. `undefined` stands for what has no answer but that it is done. */
+export interface EventsCalls {
+  /** Verifies broker and receiver first; the name. */
+  add(value: unknown): Promise<string>;
+  change(name: string, value: unknown): Promise<void>;
+  remove(name: string): Promise<void>;
+  want(name: string, state: WantedState): Promise<void>;
+  restart(name: string): Promise<void>;
+  /** What Leek's agent left in Redis, and what becomes of it; only told of with `dryRun`. */
+  cleanUp(name: string, options: { readonly dryRun: boolean }): Promise<readonly object[]>;
+  /** In order of their ids. Long bodies are cut, unless they are wanted whole: then a page ends after a MiB. */
+  listDeadLetters(query: {
+    readonly subscription?: string | undefined;
+    readonly after?: number | undefined;
+    readonly limit?: number | undefined;
+    readonly whole?: boolean;
+  }): Promise<readonly ListedDeadLetter[]>;
+  /** How many. */
+  replayDeadLetters(selection: DeadLetterSelection): Promise<number>;
+  dropDeadLetters(selection: DeadLetterSelection): Promise<number>;
+}
+
+export type EventsCall = keyof EventsCalls;
+
+export type ToThread =
+  | { readonly type: "configure"; readonly config: unknown }
+  | {
+      readonly type: "call";
+      readonly id: number;
+      readonly call: EventsCall;
+      readonly values: readonly unknown[];
+    }
+  | { readonly type: "stop"; readonly deadlineMs: number };
+
+export interface ThreadError {
+  readonly code?: string | undefined;
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+export interface LogEntry {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly message: string;
+}
+
+export type FromThread =
+  | { readonly type: "report"; readonly report: EventsReport }
+  | { readonly type: "log"; readonly entry: LogEntry }
+  | { readonly type: "answer"; readonly id: number; readonly value: unknown }
+  | { readonly type: "refusal"; readonly id: number; readonly error: ThreadError };
+
+export interface ThreadData {
+  readonly state: string;
+  readonly config: unknown;
+}

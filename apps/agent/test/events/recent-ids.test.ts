@@ -1,0 +1,20 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { RecentIds } from "../../src/events/recent-ids.ts";
+
+it("knows at least the last ids, and no more than twice as many", () => {
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 0, max: 30 })), fc.integer({ min: 1, max: 10 }), (ids, size) => {
+      const recent = new RecentIds(size);
+      for (const [at, id] of ids.entries()) {
+        const before = ids.slice(0, at);
+        const isKnown = recent.see(String(id));
+        const distinct = new Set(before.toReversed().slice(0, before.toReversed().indexOf(id)));
+        if (!before.includes(id)) expect(isKnown).toBe(false);
+        else if (distinct.size < size) expect(isKnown).toBe(true);
+        else if (distinct.size >= 2 * size) expect(isKnown).toBe(false);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
