@@ -1,12 +1,14 @@
 /**
- * `npm run conformance -- SUITE FILE`: a line per failure; the last line says `N passed, N failed`.
+ * `npm run conformance -- SUITE FILE`: a line per failure; the last line says `N passed, N failed`, and `, N left out`
+ * where a suite leaves cases out.
  * Exit codes: 0 all passed, 1 a case failed, 2 it could not run.
  */
 import { readFile } from "node:fs/promises";
+import { featbit } from "./conformance-featbit.ts";
 import { flecto } from "./conformance-flecto.ts";
 import { ConformanceFileError, type ConformanceSuite } from "./conformance-suite.ts";
 
-const suites: Readonly<Record<string, ConformanceSuite>> = { flecto };
+const suites: Readonly<Record<string, ConformanceSuite>> = { flecto, featbit };
 
 process.exitCode = await main(process.argv.slice(2));
 
@@ -21,9 +23,10 @@ async function main([name, file, ...rest]: readonly string[]): Promise<number> {
     return 2;
   }
   try {
-    const { passed, failures } = await suite.run(await readCases(file));
+    const { passed, failures, leftOut } = await suite.run(await readCases(file));
     for (const { name, message } of failures) console.log(`FAILED ${name}: ${message}`);
-    console.log(`${passed} passed, ${failures.length} failed`);
+    const rest = leftOut === undefined ? "" : `, ${leftOut} left out`;
+    console.log(`${passed} passed, ${failures.length} failed${rest}`);
     return failures.length === 0 && passed > 0 ? 0 : 1;
   } catch (error) {
     if (!(error instanceof ConformanceFileError)) throw error;

@@ -2,7 +2,7 @@
 import type { ClientStatus } from "@posthouse/client";
 import type { RuleSet, RuleSetCounters, RuleSetOptions } from "@posthouse/rules";
 import type { Log, Part } from "@posthouse/service";
-import type { ProjectConfig } from "../config/schema.ts";
+import type { ProjectConfig } from "../config/project.ts";
 import type { ServedProblem } from "./problems.ts";
 
 export interface Replica extends Part {

@@ -1,11 +1,9 @@
 /** A thread that reads and parses one file of rules, and hands over its items in batches as they are asked for. */
 import { createHash } from "node:crypto";
-import { readFile, stat } from "node:fs/promises";
-import { setTimeout } from "node:timers/promises";
 import { parentPort, workerData } from "node:worker_threads";
 import type { Item } from "@posthouse/protocol";
 import { parseRules } from "@posthouse/rules";
-import { fileFingerprint } from "../core/file-watch.ts";
+import { readStableFile } from "../core/stable-file.ts";
 import { type ServedProblem, shownProblems } from "./problems.ts";
 import { ruleFileFormat } from "./rule-file-format.ts";
 
@@ -36,25 +34,10 @@ export type RuleFileMessage =
   | { readonly type: "end" };
 
 const batchSize = 200;
-const readAttempts = 25;
-const readAgainMs = 200;
 
 const port = parentPort;
 if (!port) throw new Error("this file runs as a worker thread");
 const { path, maxBytes, knownHash, patternSize } = workerData as RuleFileTask;
-
-/** Reads until the file was the same before and after: it may be being written. */
-async function readWhole(): Promise<Buffer> {
-  for (let attempt = 0; attempt < readAttempts; attempt++) {
-    const { size } = await stat(path);
-    if (size > maxBytes) throw new Error(`it is larger than ${maxBytes / 2 ** 20} MiB`);
-    const before = await fileFingerprint(path);
-    const bytes = await readFile(path);
-    if (before === (await fileFingerprint(path))) return bytes;
-    await setTimeout(readAgainMs);
-  }
-  throw new Error("it is being written all the time");
-}
 
 interface ReadFile {
   readonly items: Item[];
@@ -96,7 +79,7 @@ const isText = (item: Item): boolean =>
   !(item.kind === "redirect" ? item.source + item.target : item.path + item.content).includes("\uFFFD");
 
 async function* messages(): AsyncGenerator<RuleFileMessage> {
-  const bytes = await readWhole();
+  const bytes = await readStableFile(path, maxBytes);
   const hash = createHash("sha256").update(bytes).digest("hex");
   if (hash === knownHash) {
     yield { type: "known" };

@@ -2,11 +2,11 @@
  * Reads a file of rules without holding up the thread that serves: a worker thread reads and parses it
  * (`rule-file-worker.ts`) and hands over the items in small batches, one at a time; they are compiled here, in slices.
  */
-import { Worker } from "node:worker_threads";
 import { createRuleSetBuilder, type RuleSet, type RuleSetOptions } from "@posthouse/rules";
 import { agentErrors } from "../core/errors.ts";
 import { createSlices } from "../core/slices.ts";
 import { describeProblems, type ServedProblem, shownProblems } from "./problems.ts";
+import { type ReadingThread, startReadingThread } from "./reading-thread.ts";
 import type { RuleFileMessage, RuleFileTask } from "./rule-file-worker.ts";
 
 /** A rule file, compiled. Entries that cannot be used are left out, and stand among the problems. */
@@ -29,7 +29,6 @@ export interface LoadRuleFileOptions {
 
 const withinMs = 120_000;
 const maxBytes = 64 * 1024 * 1024;
-const workerMemoryMb = 2048;
 
 /**
  * Loads a file; the format is told by its name. Undefined: it is the known one. Throws RULE_FILE_MISSING,
@@ -63,7 +62,10 @@ export async function loadRuleFile(
   }
 }
 
-async function compile(thread: Thread, rules: RuleSetOptions): Promise<LoadedRuleFile | undefined> {
+async function compile(
+  thread: ReadingThread<RuleFileMessage>,
+  rules: RuleSetOptions,
+): Promise<LoadedRuleFile | undefined> {
   const head = await thread.next();
   if (head.type === "known") return undefined;
   if (head.type !== "head") throw unexpected(head);
@@ -92,43 +94,15 @@ async function compile(thread: Thread, rules: RuleSetOptions): Promise<LoadedRul
   };
 }
 
-interface Thread {
-  /** Asks for the next message. Throws what the thread failed with. */
-  next(): Promise<RuleFileMessage>;
-  fail(reason: unknown): void;
-  end(): Promise<unknown>;
-}
-
-function startThread(task: RuleFileTask): Thread {
-  const worker = new Worker(workerUrl, {
-    workerData: task,
-    resourceLimits: { maxOldGenerationSizeMb: workerMemoryMb },
-  });
-  let waiting = Promise.withResolvers<RuleFileMessage>();
-  waiting.promise.catch(() => {});
-  let failure: unknown;
-  const fail = (reason: unknown): void => {
-    failure ??= reason;
-    waiting.reject(failure);
-  };
-  worker.on("message", (message: RuleFileMessage) => waiting.resolve(message));
-  worker.on("error", fail);
-  worker.on("exit", () => fail(new Error("the reading thread ended")));
-  let isFirst = true;
+function startThread(task: RuleFileTask): ReadingThread<RuleFileMessage> {
+  const thread = startReadingThread<RuleFileMessage>(workerUrl, task);
   return {
+    ...thread,
     async next() {
-      if (!isFirst) {
-        if (failure) throw failure;
-        waiting = Promise.withResolvers<RuleFileMessage>();
-        worker.postMessage("next");
-      }
-      isFirst = false;
-      const message = await waiting.promise;
+      const message = await thread.next();
       if (message.type === "failed") throw new Error(message.reason);
       return message;
     },
-    fail,
-    end: () => worker.terminate(),
   };
 }
 
