@@ -20,7 +20,10 @@ module.exports = {
     { name: "not-to-unresolvable", severity: "error", from: {}, to: { couldNotResolve: true } },
     only("protocol-stands-alone", packages("packages/protocol"), []),
     only("rules-import-protocol-only", packages("packages/rules"), ["packages/protocol"]),
-    only("flags-import-protocol-only", packages("packages/flags"), ["packages/protocol"]),
+    only("flags-import-protocol-and-rules-only", packages("packages/flags"), [
+      "packages/protocol",
+      "packages/rules",
+    ]),
     only("service-imports-protocol-only", packages("packages/service"), ["packages/protocol"]),
     only("client-below-agent", packages("packages/client"), ["packages/protocol", "packages/rules"]),
     only("agent-imports-packages-only", packages("apps/agent"), ["packages/[a-z]+"]),
@@ -44,10 +47,34 @@ module.exports = {
       to: { path: `^apps/agent/src/(${agentJobs.filter((other) => other !== job).join("|")})/` },
     })),
     {
+      name: "agent-spool-imports-core-only",
+      severity: "error",
+      from: { path: "^apps/agent/src/spool/" },
+      to: { path: "^apps/agent/src/", pathNot: "^apps/agent/src/(spool|core)/" },
+    },
+    {
       name: "only-engines-know-node-http",
       severity: "error",
       from: { path: "^apps/agent/src/", pathNot: "^apps/agent/src/http/node[12][a-z-]*\\.ts$" },
       to: { dependencyTypes: ["core"], path: "^(node:)?https?2?$" },
+    },
+    {
+      name: "only-two-files-know-ws",
+      severity: "error",
+      from: {
+        path: "^apps/agent/src/",
+        pathNot: "^apps/agent/src/(flags/stream-server|replica/featbit/upstream-socket)\\.ts$",
+      },
+      to: { path: "(^|/)node_modules/(@types/)?ws/" },
+    },
+    {
+      name: "only-connections-know-broker-libraries",
+      severity: "error",
+      from: {
+        path: "^apps/agent/src/",
+        pathNot: "^apps/agent/src/events/(amqp/amqp|redis/redis)-connection\\.ts$",
+      },
+      to: { path: "node_modules/(amqplib|ioredis)/" },
     },
     {
       name: "only-replica-touches-snapshots",

@@ -1,7 +1,15 @@
--- Walks a prepared file of lines "host<TAB>target", or "host<TAB>target<TAB>bytes" for a POST of that length, from the beginning, over and over. The raw requests are made once.
+-- Walks a prepared file of lines "host<TAB>target", or "host<TAB>target<TAB>bytes" for a POST of that length, from the beginning, over and over. The raw requests are made once. A file NAME.http holds them as they are, with a zero byte between two.
 local requests, count, at = {}, 0, 0
 
+local function read_raw(path)
+  for raw in io.open(path, "rb"):read("*a"):gmatch("[^%z]+") do
+    count = count + 1
+    requests[count] = raw
+  end
+end
+
 function init(args)
+  if args[1]:match("%.http$") then return read_raw(args[1]) end
   for line in io.lines(args[1]) do
     local host, target, bytes = line:match("^(.-)\t([^\t]*)\t?(%d*)$")
     local first = (bytes == "" and "GET " or "POST ") .. target .. " HTTP/1.1\r\nHost: " .. host .. "\r\n"

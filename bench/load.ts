@@ -7,13 +7,19 @@ import type { Figures } from "./rounds.ts";
 export interface LoadOptions {
   /** Path of wrk. */
   readonly wrk: string;
-  /** A file of lines `host<TAB>target`, or `host<TAB>target<TAB>bytes` for a POST of that length. */
+  /**
+   * A file of lines `host<TAB>target`, or `host<TAB>target<TAB>bytes` for a POST of that length; or a file `NAME.http` of
+   * whole requests as they are sent, with a zero byte between two.
+   */
   readonly requests: string;
   readonly scheme?: "http" | "https";
   readonly connections: number;
   readonly seconds: number;
   readonly core?: number | undefined;
 }
+
+/** What is loaded: the port at 127.0.0.1, and what it used. */
+export type LoadedServer = Pick<PeerProcess, "usage"> & { readonly port: number };
 
 interface Result {
   readonly requests: number;
@@ -27,10 +33,7 @@ interface Result {
 }
 
 /** Loads a server and says what that cost it. Throws when an answer was wrong enough for wrk to see. */
-export async function measureLoad(
-  server: PeerProcess & { readonly port: number },
-  options: LoadOptions,
-): Promise<Figures> {
+export async function measureLoad(server: LoadedServer, options: LoadOptions): Promise<Figures> {
   const before = await server.usage();
   const result = await load(server.port, options);
   const after = await server.usage();

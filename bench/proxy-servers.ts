@@ -1,4 +1,4 @@
-/** The proxies that `proxy.bench.ts` compares: one process on one core each, keep-alive to the same backend, logs off. */
+/** The proxies that `proxy.bench.ts` compares: one process on one core each, keep-alive to the same backend. */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,8 @@ export interface ServerOptions {
   readonly backendPort: number;
   /** Files of a certificate and its key, and of both in one; without them it speaks plain HTTP. */
   readonly tls?: { readonly cert: string; readonly key: string; readonly both: string } | undefined;
+  /** Folder where each writes a line for every request; without it nobody logs. */
+  readonly logFolder?: string | undefined;
 }
 
 export interface ServerKind {
@@ -44,22 +46,29 @@ export function needServer({ package: wanted }: ServerKind): ReturnType<typeof n
   return wanted === undefined ? Promise.resolve({ path: "" }) : needPackage(...wanted);
 }
 
-function startPosthouse({ core, backendPort, tls }: ServerOptions): Promise<Server> {
+function startPosthouse({ core, backendPort, tls, logFolder }: ServerOptions): Promise<Server> {
   return startAgent({
     items,
     core,
     host: { forward: `http://127.0.0.1:${backendPort}`, preserve_host: true },
-    ...(tls === undefined ? {} : { site: { tls: { certificates: [{ cert: tls.cert, key: tls.key }] } } }),
+    site: {
+      ...(tls && { tls: { certificates: [{ cert: tls.cert, key: tls.key }] } }),
+      ...(logFolder && { access_log: { path: join(logFolder, "posthouse.log"), format: "combined" } }),
+    },
   });
 }
 
 /** Bodies are streamed and never kept on disk, as with the others. */
-function startNginxProxy(path: string, { core, backendPort, tls }: ServerOptions): Promise<Server> {
+function startNginxProxy(
+  path: string,
+  { core, backendPort, tls, logFolder }: ServerOptions,
+): Promise<Server> {
   const http = (port: number): string => `keepalive_requests 1000000000;
 upstream backend { server 127.0.0.1:${backendPort}; keepalive 256; keepalive_requests 1000000000; }
 server {
   listen 127.0.0.1:${port}${tls === undefined ? "" : " ssl"};
   ${tls === undefined ? "" : `ssl_certificate ${tls.cert}; ssl_certificate_key ${tls.key};`}
+  ${logFolder === undefined ? "" : `access_log ${join(logFolder, "nginx.log")} combined;`}
   absolute_redirect off;
   client_max_body_size 10m;
   location = ${redirect.source} { return 301 ${redirect.target}; }
@@ -78,12 +87,17 @@ server {
   return startNginx({ path, http, core });
 }
 
-function startHaproxyProxy(path: string, { core, backendPort, tls }: ServerOptions): Promise<Server> {
+function startHaproxyProxy(
+  path: string,
+  { core, backendPort, tls, logFolder }: ServerOptions,
+): Promise<Server> {
   const config = (port: number): string => `global
   nbthread 1
   maxconn 8192
+  ${logFolder === undefined ? "" : "log stdout len 1024 format raw daemon"}
 defaults
   mode http
+  ${logFolder === undefined ? "" : "log global\n  option httplog"}
   timeout connect 5s
   timeout client 60s
   timeout server 60s
@@ -100,11 +114,15 @@ frontend front
 backend back
   server one 127.0.0.1:${backendPort}
 `;
-  return startHaproxy({ path, config, core });
+  const output = logFolder && join(logFolder, "haproxy.log");
+  return startHaproxy({ path, config, core, output });
 }
 
 /** It writes X-Forwarded-For, -Proto and -Host of its own accord. */
-async function startCaddyProxy(path: string, { core, backendPort, tls }: ServerOptions): Promise<Server> {
+async function startCaddyProxy(
+  path: string,
+  { core, backendPort, tls, logFolder }: ServerOptions,
+): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), "posthouse-caddy-"));
   const port = await freePort();
   const address = tls === undefined ? `http://:${port}` : `https://:${port}`;
@@ -121,6 +139,7 @@ async function startCaddyProxy(path: string, { core, backendPort, tls }: ServerO
 }
 ${address} {
   ${tls === undefined ? "" : `tls ${tls.cert} ${tls.key}`}
+  ${logFolder === undefined ? "" : `log {\n    output file ${join(logFolder, "caddy.log")} {\n      roll_disabled\n    }\n  }`}
   redir ${redirect.source} ${redirect.target} 301
   reverse_proxy 127.0.0.1:${backendPort} {
     transport http {

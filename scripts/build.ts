@@ -1,11 +1,12 @@
 /** Builds what is published: each public package's `src` into its `dist`, in the order of their dependencies. */
 import { spawnSync } from "node:child_process";
-import { rmSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 export const publicPackages: readonly string[] = [
   "packages/protocol",
   "packages/rules",
+  "packages/flags",
   "packages/service",
   "packages/client",
   "apps/manager",
@@ -23,6 +24,8 @@ export function buildPackage(root: string, folder: string): void {
     { cwd: root, encoding: "utf8" },
   );
   if (status !== 0) throw new Error(`${folder} does not build:\n${stdout}`);
+  const isNoSource = (path: string): boolean => !path.endsWith(".ts");
+  cpSync(join(base, "src"), join(base, "dist"), { recursive: true, filter: isNoSource });
 }
 
 if (import.meta.main) {

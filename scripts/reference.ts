@@ -15,6 +15,7 @@ import { commands } from "../apps/posthouse/src/commands.ts";
 import { commandErrors } from "../apps/posthouse/src/errors.ts";
 import { commandHelp, overview } from "../apps/posthouse/src/help.ts";
 import { errors as clientErrors } from "../packages/client/src/errors.ts";
+import { flagsErrors } from "../packages/flags/src/errors.ts";
 import { rulesErrors } from "../packages/rules/src/errors.ts";
 import { serviceErrors } from "../packages/service/src/errors.ts";
 
@@ -64,6 +65,7 @@ export async function generateReference(): Promise<ReadonlyMap<string, string>> 
 function errorsPage(): string {
   const catalogues: [string, Readonly<Record<string, ErrorDefinition>>][] = [
     ["Rules", rulesErrors.definitions],
+    ["Flags", flagsErrors.definitions],
     ["Client", clientErrors.definitions],
     ["Configuration and process", serviceErrors.definitions],
     ["Agent", agentErrors.definitions],
@@ -84,6 +86,7 @@ interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: JsonSchema | boolean;
   readonly items?: JsonSchema;
+  readonly anyOf?: readonly JsonSchema[];
   readonly default?: unknown;
   readonly description?: string;
   readonly enum?: readonly unknown[];
@@ -121,8 +124,18 @@ function* settings(schema: JsonSchema, prefix: string): Generator<Setting> {
     const inner =
       value.items ?? (typeof value.additionalProperties === "object" ? value.additionalProperties : value);
     const path = value.items ? `${key}[].` : inner === value ? `${key}.` : `${key}.NAME.`;
+    const full = value.anyOf?.find(({ properties }) => properties !== undefined);
     if (inner.properties) {
       yield* settings(inner, path);
+    } else if (full !== undefined) {
+      yield {
+        key,
+        type: "string, or the keys below",
+        needed: false,
+        preset: undefined,
+        about: value.description ?? "",
+      };
+      yield* settings(full, path);
     } else {
       const type =
         value.enum?.join(" \\| ") ??

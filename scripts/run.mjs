@@ -32,17 +32,18 @@ const child = spawn(
   [
     "--conditions=posthouse-source",
     "--disable-warning=ExperimentalWarning",
+    `--import=${new URL("./end-with-launcher.mjs", import.meta.url)}`,
     join(root, script[0]),
     ...script.slice(1),
     ...rest,
   ],
   {
-    stdio: "inherit",
+    stdio: ["inherit", "inherit", "inherit", "pipe"],
     cwd: name === "start" ? process.cwd() : root,
-    env: { ...process.env, PATH: path, npm_config_node_options: undefined },
+    env: { ...process.env, PATH: path, npm_config_node_options: undefined, POSTHOUSE_LAUNCHER_PIPE: "3" },
   },
 );
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1"]) {
   process.on(signal, () => {
     // A terminal sends Ctrl-C to the whole group, and the child has its own handler; only a signal sent to this
     // process alone must be passed on.

@@ -1,5 +1,7 @@
 /** `npm run soak -- NAME [--minutes N]`: the long runs. Prints what was found; exits 1 when something is not as it must be. */
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { killFlagSource, killProblems } from "@posthouse/testkit/featbit-kill";
 import { proxySoakProblems, soakProxy } from "@posthouse/testkit/soak-proxy";
 import { soakProblems, soakRedirects, type Trend } from "@posthouse/testkit/soak-redirects";
 
@@ -45,6 +47,19 @@ const soaks: Readonly<Record<string, Soak>> = {
       console.log(`${requests} requests in ${seconds.toFixed(0)} s, ${failed} failed`);
       console.log(`${reloads} reloads and ${publishes} publishes took effect`);
       return proxySoakProblems(result, options);
+    },
+  },
+  flags: {
+    minutes: 2,
+    description: "an agent's copy of the flags killed at any moment while they change; 100 kills a minute",
+    async run(minutes) {
+      const childFile = fileURLToPath(new URL("../apps/agent/test/featbit/kill-child.ts", import.meta.url));
+      const kills = Math.round(minutes * 100);
+      const progress = (text: string): void => console.error(text);
+      const result = await killFlagSource({ kills, childFile, progress });
+      const { served, versions, changes } = result;
+      console.log(`${kills} kills over ${changes} changes; ${served} starts from disk, ${versions} versions`);
+      return killProblems(result);
     },
   },
 };

@@ -56,7 +56,7 @@ describe("documentation", () => {
     const texts = pages.flatMap((page) => blocks(page, "yaml"));
     expect(texts.length).toBeGreaterThanOrEqual(2);
     for (const text of texts) {
-      const isAgent = /^sites:/m.test(text);
+      const isAgent = /^(sites|flags|events):/m.test(text);
       const parsed = parseConfig<unknown>(
         text,
         "page.yaml",
@@ -64,6 +64,11 @@ describe("documentation", () => {
         {
           POSTHOUSE_AGENT_TOKEN: "t",
           FLECTO_TOKEN: "t",
+          FEATBIT_KEY: "rp-t",
+          INSIGHTS_HASH_KEY: "t",
+          ADMIN_TOKEN: "t",
+          LEEK_KEY: "k",
+          WEBHOOK_SECRET: "s",
         },
       );
       expect(parsed).toBeTruthy();

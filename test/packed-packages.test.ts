@@ -59,6 +59,7 @@ import { compileRules } from "@posthouse/rules";
 import { createClient } from "@posthouse/client";
 import { createFileStore } from "@posthouse/client/node";
 import { redirectStatuses } from "@posthouse/protocol";
+import { rolloutOf } from "@posthouse/flags";
 const rules = compileRules([{ id: 1, kind: "redirect", type: "REGEX", source: "^/a/(\\\\d+)$", target: "/b/$1", status: "FOUND" }]);
 const client = createClient({
   manager: { url: "http://127.0.0.1:9", namespace: "n", project: "p", token: "t" },
@@ -67,7 +68,7 @@ const client = createClient({
 });
 await client.start();
 await client.stop(1000);
-console.log(rules.match("h", "/a/7")?.target, redirectStatuses.FOUND);
+console.log(rules.match("h", "/a/7")?.target, redirectStatuses.FOUND, rolloutOf("betau1"));
 `;
 
 const adaptersProgram = `
@@ -103,7 +104,7 @@ describe("packed packages, installed in an empty folder", () => {
   ])("the libraries start under Node %s", (major, node) => {
     writeFileSync(join(folder, "use.js"), program);
     expect(run(node, ["--version"], folder)).toMatch(new RegExp(`^v${major}\\.`));
-    expect(run(node, ["use.js"], folder).trim()).toBe("/b/7 302");
+    expect(run(node, ["use.js"], folder).trim()).toBe("/b/7 302 0.32014600839465857");
   });
 
   it.each([
@@ -130,6 +131,6 @@ describe("packed packages, installed in an empty folder", () => {
     const command = join(folder, "node_modules", "posthouse", "bin", "posthouse.mjs");
     const { status, stderr } = spawnSync(node22, [command, "--version"], { cwd: folder, encoding: "utf8" });
     expect(status).toBe(2);
-    expect(stderr).toMatch(/needs Node 24 or newer/);
+    expect(stderr).toMatch(/needs Node 24\.9 or newer/);
   });
 });

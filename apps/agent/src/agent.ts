@@ -5,28 +5,36 @@
  */
 import { formatListen, type Log, type Part, stopParts } from "@posthouse/service";
 import { isLoopback } from "./admin/access.ts";
+import { createReloads } from "./config/reloads.ts";
 import type { AgentConfig } from "./config/schema.ts";
 import { agentErrors } from "./core/errors.ts";
 import { createMetrics } from "./core/metrics.ts";
+import { registerEventMetrics } from "./events/metrics.ts";
+import { createFlagMetrics } from "./flags/metrics.ts";
 import { createGeneration, type Generation, type GenerationContext } from "./generation.ts";
 import { createAccessLogCounters } from "./http/access-log/metrics.ts";
 import { createCompression } from "./http/compression/compression.ts";
-import { createHttpCounters, type HttpServer } from "./http/node1.ts";
+import { createHttpCounters } from "./http/http-metrics.ts";
+import type { HttpServer } from "./http/node1.ts";
 import { createTlsMetrics } from "./http/tls-metrics.ts";
 import { createForwardCounters } from "./proxy/metrics.ts";
 import { registerUpstreamMetrics } from "./proxy/upstream-metrics.ts";
+import { createViaName } from "./proxy/via.ts";
 import { registerHitMetrics } from "./redirects/hit-metrics.ts";
 import { createHits, type Hits } from "./redirects/hits.ts";
+import { registerFlagSourceMetrics } from "./replica/featbit/metrics.ts";
 import { registerReplicaMetrics } from "./replica/metrics.ts";
+import { createRetirements } from "./retirements.ts";
 
 export interface Agent extends Part {
   /** Where it listens, as `host:port`, while it runs; sites in the order of the configuration. */
-  readonly addresses: { readonly admin?: string; readonly sites: readonly string[] };
+  readonly addresses: { readonly admin?: string; readonly sites: readonly string[]; readonly flags?: string };
   /**
-   * Changes to another configuration without losing a connection that stays. When the new one cannot run, logs why,
-   * goes on with the old one and throws the reason.
+   * Changes to another configuration, or to what a function reads, without losing a connection that stays. When that
+   * cannot be read or cannot run, logs why, goes on with the old one and throws the reason; `/status` shows it until a
+   * reload succeeds.
    */
-  reload(config: AgentConfig): Promise<void>;
+  reload(next: AgentConfig | (() => Promise<AgentConfig>)): Promise<AgentConfig>;
 }
 
 export interface AgentOptions {
@@ -35,18 +43,19 @@ export interface AgentOptions {
   readonly configPath?: string;
 }
 
-const retireWithinMs = 10_000;
-
 /** Makes an agent; nothing happens before `start`, which throws coded errors. */
 export function createAgent(config: AgentConfig, { log, configPath }: AgentOptions): Agent {
   let current: Generation | undefined;
   let stopped = new AbortController();
-  let retired: Promise<void> = Promise.resolve();
   let queue: Promise<unknown> = Promise.resolve();
 
   const metrics = createMetrics();
   registerReplicaMetrics(metrics, () => current?.replicas.values() ?? []);
+  registerFlagSourceMetrics(metrics, () => current?.flags?.job.source);
   registerUpstreamMetrics(metrics, () => current?.forwards.values() ?? []);
+  registerEventMetrics(metrics, () => current?.events);
+  const reloads = createReloads(metrics);
+  const retirements = createRetirements(log, metrics);
   const hits = new Map<string, Hits>();
   registerHitMetrics(metrics, hits);
   const hitsOf = (project: string): Hits => {
@@ -68,7 +77,10 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
     tlsMetrics: createTlsMetrics(metrics),
     accessLogCounters: createAccessLogCounters(metrics),
     compression: createCompression(metrics),
+    flagMetrics: createFlagMetrics(metrics),
+    viaName: createViaName(),
     startedAt: new Date(),
+    configurationFailure: () => reloads.failure,
     stopSignal: () => stopped.signal,
   };
 
@@ -87,19 +99,18 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
     for (const project of hits.keys()) if (!generation.replicas.has(project)) hits.delete(project);
     warnAboutAdmin(next, log);
     const leaving = old?.parts.filter((part) => !generation.parts.includes(part)) ?? [];
-    retired = Promise.all([
-      retired,
-      stopParts(leaving, retireWithinMs).catch((error) =>
-        log.warn({ error }, "an old part did not stop cleanly"),
-      ),
-    ]).then(() => {});
+    retirements.add(leaving, next.drain.reload, next.drain.stop);
   }
 
   const agent: Agent = {
     name: "agent",
     get addresses() {
       const sites = current?.sites.map(printAddress) ?? [];
-      return current?.admin ? { admin: printAddress(current.admin), sites } : { sites };
+      return {
+        ...(current?.admin && { admin: printAddress(current.admin) }),
+        sites,
+        ...(current?.flags && { flags: printAddress(current.flags.server) }),
+      };
     },
     start: () =>
       inTurn(async () => {
@@ -118,10 +129,17 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
       inTurn(async () => {
         if (!current || stopped.signal.aborted) throw agentErrors.create("AGENT_NOT_RUNNING");
         try {
-          await advance(next);
+          const config = typeof next === "function" ? await next() : next;
+          await advance(config);
+          reloads.succeeded();
           log.info({ file: configPath }, "configuration reloaded");
+          return config;
         } catch (error) {
-          log.error({ error, file: configPath }, "the new configuration cannot run; the old one goes on");
+          reloads.failed(error);
+          log.error(
+            { error, file: configPath },
+            "the changed configuration is not used; the old one goes on",
+          );
           throw error;
         }
       }),
@@ -131,7 +149,10 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
         const last = current;
         current = undefined;
         metrics.stop();
-        await Promise.all([last && stopParts(last.parts, deadlineMs), retired]);
+        // All sites at once, so that none takes requests while another finishes its own.
+        const sites = last?.sites.map((site) => site.stop(deadlineMs)) ?? [];
+        const ends = [...sites, last && stopParts(last.parts, deadlineMs), retirements.stop(deadlineMs)];
+        for (const end of await Promise.allSettled(ends)) if (end.status === "rejected") throw end.reason;
       });
     },
   };
@@ -141,7 +162,7 @@ export function createAgent(config: AgentConfig, { log, configPath }: AgentOptio
 const printAddress = ({ address }: HttpServer): string => (address ? formatListen(address) : "");
 
 function warnAboutAdmin({ admin }: AgentConfig, log: Log): void {
-  if (!admin || admin.token || isLoopback(admin.listen.host)) return;
+  if (!admin || admin.token || admin.listen.path !== undefined || isLoopback(admin.listen.host)) return;
   log.warn(
     { listen: formatListen(admin.listen) },
     "metrics and status are open to other machines: set admin.token, or listen on 127.0.0.1",

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  type ConfigLocator,
   formatListen,
   type ListenAddress,
   type Log,
@@ -14,33 +15,33 @@ import {
 } from "@posthouse/service";
 import { createAdminHandler } from "./admin/handler.ts";
 import { describeStatus } from "./admin/status.ts";
-import type { AgentConfig, HostConfig, SiteConfig } from "./config/schema.ts";
+import type { EventsConfig } from "./config/events.ts";
+import type { FlagsConfig } from "./config/flags.ts";
+import type { ListenerConfig } from "./config/listener.ts";
+import { atPlace, placesOf } from "./config/places.ts";
+import type { AgentConfig, SiteConfig } from "./config/schema.ts";
 import { agentErrors } from "./core/errors.ts";
+import type { Failure } from "./core/failure.ts";
 import type { Metrics, Tallies } from "./core/metrics.ts";
+import { createEventsControl } from "./events/control.ts";
+import { createEventsJob, type EventsJob } from "./events/job.ts";
+import { createFlagsJob, type FlagsJob } from "./flags/job.ts";
+import type { FlagMetrics } from "./flags/metrics.ts";
 import type { AccessLogCounters, AccessLogFile } from "./http/access-log/file.ts";
 import { createAccessLogFiles } from "./http/access-log/files.ts";
-import { createAccessFormat } from "./http/access-log/format.ts";
-import { createAccessLogHandler } from "./http/access-log/handler.ts";
-import { type ClientAddressResolver, createClientAddress } from "./http/client-address.ts";
-import { type Compression, compressAnswers } from "./http/compression/compression.ts";
+import type { Compression } from "./http/compression/compression.ts";
 import { createDoor, type Door } from "./http/door.ts";
 import type { ExchangeHandler } from "./http/exchange.ts";
-import { createExplainHeader, type ExplainHeader } from "./http/explain-header.ts";
+import { createExplainHeader } from "./http/explain-header.ts";
+import type { HttpCounters } from "./http/http-metrics.ts";
 import { createNetworks } from "./http/ip-networks.ts";
-import { createNode1Server, type HttpCounters, type HttpServer, type ServerRole } from "./http/node1.ts";
-import { createPipeline, type HostHandlers, type ProjectHandler } from "./http/pipeline.ts";
-import { createHostTable, type HostEntry } from "./http/sites.ts";
+import { createNode1Server, type HttpServer, type ServerRole } from "./http/node1.ts";
 import { createTls, type Tls, tlsKey } from "./http/tls.ts";
 import type { TlsMetrics } from "./http/tls-metrics.ts";
-import { backendHost } from "./proxy/backend-address.ts";
-import type { ErrorAnswers } from "./proxy/error-answers.ts";
 import type { Forward } from "./proxy/forward.ts";
-import { createForwarding } from "./proxy/forwarded.ts";
-import { createForwards, forwardKey } from "./proxy/forwards.ts";
-import { createProxyHandler, type ProxyHandler } from "./proxy/handler.ts";
+import { createForwards } from "./proxy/forwards.ts";
 import { createHostErrors } from "./proxy/host-errors.ts";
 import type { ForwardCounters } from "./proxy/metrics.ts";
-import { createRedirectHandler } from "./redirects/handler.ts";
 import { createRedirectsHealth } from "./redirects/health.ts";
 import { listHits } from "./redirects/hit-list.ts";
 import type { Hits } from "./redirects/hits.ts";
@@ -48,6 +49,7 @@ import { createFileReplica } from "./replica/file.ts";
 import { createManagerReplica } from "./replica/manager.ts";
 import { type Replica, type ReplicaOptions, replicaKey } from "./replica/replica.ts";
 import { prepareStateDirectory } from "./replica/state-directory.ts";
+import { createSiteHandler } from "./site-handler.ts";
 
 export interface GenerationContext {
   readonly log: Log;
@@ -60,7 +62,12 @@ export interface GenerationContext {
   readonly tlsMetrics: TlsMetrics;
   readonly accessLogCounters: (file: string) => AccessLogCounters;
   readonly compression: Compression;
+  readonly flagMetrics: FlagMetrics;
+  /** Name of this agent in `Via`. */
+  readonly viaName: string;
   readonly startedAt: Date;
+  /** Why the configuration as it is now is not used; undefined while it is. */
+  readonly configurationFailure: () => Failure | undefined;
   /** Aborted once the agent stops. */
   readonly stopSignal: () => AbortSignal;
 }
@@ -72,6 +79,8 @@ export interface Generation {
   readonly replicas: ReadonlyMap<string, Replica>;
   readonly admin: HttpServer | undefined;
   readonly sites: readonly HttpServer[];
+  readonly flags: { readonly job: FlagsJob; readonly server: HttpServer } | undefined;
+  readonly events: EventsJob | undefined;
   /** By their whole configuration. */
   readonly forwards: ReadonlyMap<string, Forward>;
   readonly accessLogs: ReadonlyMap<string, AccessLogFile>;
@@ -87,9 +96,12 @@ export async function createGeneration(
   context: GenerationContext,
   old?: Generation,
 ): Promise<Generation> {
-  await prepareStateDirectory(config.state);
+  const at = placesOf(config);
+  await atPlace(at(["state"]), () => prepareStateDirectory(config.state));
   const parts: Part[] = [];
   const roles = new Map<HttpServer, ServerRole>();
+  /** By the key of the listener in the configuration: `sites.0`, `flags`. */
+  const tlsOf = new Map<string, Tls>();
 
   const replicas = new Map<string, Replica>();
   const replicaOptions = Object.entries(config.projects).map(([project, projectConfig]) => ({
@@ -100,34 +112,36 @@ export async function createGeneration(
     log: context.log,
   }));
 
-  /** What connections to a site pass first; its certificates are read again when its settings changed. */
+  /** What connections pass first; its certificates are read again when its settings changed. */
   const takeDoor = (
-    { tls: config, proxy_protocol }: SiteConfig,
-    address: string,
-    index: number,
+    { tls: config, proxy_protocol }: ListenerConfig,
+    listener: string,
+    path: readonly PropertyKey[],
   ): Door | undefined => {
     if (config === undefined && proxy_protocol === undefined) return undefined;
-    const listener = `site ${address}`;
     const key = config && tlsKey({ listener, config });
     const same = old?.parts.find((part): part is Tls => "key" in part && part.key === key);
     const { log, tlsMetrics: metrics } = context;
-    const tls =
-      config && (same ?? createTls({ config, listener, configKey: `sites[${index}].tls`, log, metrics }));
-    if (tls !== undefined) parts.push(tls);
+    const inTls: ConfigLocator = (inner) => at([...path, "tls", ...inner]);
+    const tls = config && (same ?? createTls({ config, listener, at: inTls, log, metrics }));
+    if (tls !== undefined) {
+      parts.push(tls);
+      tlsOf.set(path.join("."), tls);
+    }
     return createDoor({ tls, announcing: createNetworks(proxy_protocol?.from ?? []) });
   };
 
   /** A server is known by its address, so that a site and the admin address may change places. */
   const takeServer = (
     role: string,
-    { listen, address }: NamedListen,
+    { listen, address, place }: NamedListen,
     handler: ExchangeHandler,
     { door, limits }: Pick<ServerRole, "door" | "limits"> = {},
   ): HttpServer => {
     const name = listen.port === 0 ? `${role} ${address}` : `listener ${address}`;
     const same = old?.parts.find((part) => part.name === name) as HttpServer | undefined;
     const serving = { handler, counters: context.httpCounters(`${role} ${address}`), door, limits };
-    const server = same ?? createNode1Server({ name, listen, role: serving, log: context.log });
+    const server = same ?? createNode1Server({ name, listen, place, role: serving, log: context.log });
     roles.set(server, serving);
     return server;
   };
@@ -137,25 +151,60 @@ export async function createGeneration(
     replicas.set(options.project, same?.key === replicaKey(options) ? same : createReplica(options));
   }
 
+  const flags = config.flags && takeFlags(config.flags);
+  function takeFlags(settings: FlagsConfig): NonNullable<Generation["flags"]> {
+    const { log, flagMetrics: metrics } = context;
+    const { name: agentName, state } = config;
+    const job = createFlagsJob({ config: settings, agentName, state, metrics, log }, old?.flags?.job);
+    const { listen, limits } = settings;
+    const named = { listen, address: formatListen(listen), place: at(["flags", "listen"]) };
+    const door = takeDoor(settings, `flags ${named.address}`, ["flags"]);
+    return { job, server: takeServer("flags", named, job.handler, { door, limits }) };
+  }
+
+  const events = config.events && takeEvents(config.events);
+  /** What it keeps is in the state directory: with the same one it is the same job, which changes when this is activated. */
+  function takeEvents(settings: EventsConfig): EventsJob {
+    const { log } = context;
+    const same = old?.events?.state === config.state ? old.events : undefined;
+    return same ?? createEventsJob({ state: config.state, config: settings, log });
+  }
+
   let admin: HttpServer | undefined;
   if (config.admin) {
-    const { listen, token } = config.admin;
+    const { listen, token, hosts = [] } = config.admin;
     const address = formatListen(listen);
     const loadedAt = new Date();
     const copies = [...replicas.values()];
     const handler = createAdminHandler({
       token,
-      jobs: config.sites.length === 0 ? [] : [createRedirectsHealth(copies)],
+      hosts,
+      areas: events === undefined ? [] : [createEventsControl(events, context.log)],
+      jobs: [
+        ...(config.sites.length === 0 ? [] : [createRedirectsHealth(copies)]),
+        ...(flags === undefined ? [] : [flags.job.health]),
+        ...(events === undefined ? [] : [events.health]),
+      ],
       metrics: context.metrics,
-      status: () => describeStatus({ config, loadedAt, projects: copies, ...context }),
+      status: () =>
+        describeStatus({
+          config,
+          loadedAt,
+          projects: copies,
+          flags: flags && { certificateFailure: tlsOf.get("flags")?.failure, ...flags.job.status() },
+          certificateFailure: (site) => tlsOf.get(`sites.${site}`)?.failure,
+          events: events?.status(),
+          ...context,
+        }),
       hits: (project, options) => {
         const replica = replicas.get(project);
         return replica && listHits(replica.ruleSet, context.hitsOf(project), options);
       },
+      insights: flags?.job.insights.export,
       stopping: () => context.stopSignal().aborted,
       log: context.log,
     });
-    admin = takeServer("admin", { listen, address }, handler);
+    admin = takeServer("admin", { listen, address, place: at(["admin", "listen"]) }, handler);
     parts.push(admin);
   }
   parts.push(...replicas.values());
@@ -167,13 +216,20 @@ export async function createGeneration(
   parts.push(...accessLogs.values());
   const errors = await createHostErrors(config);
   const surroundings = { config, replicas, forwards, accessLogs, errors, context, explainHeader };
-  const sites = nameSites(config.sites).map(({ site, ...named }, index) =>
-    takeServer("site", named, createSiteHandler(site, surroundings), {
-      door: takeDoor(site, named.address, index),
-      limits: site.limits,
-    }),
+  const sites = nameSites(config.sites).map(({ site, listen, address }, index) =>
+    takeServer(
+      "site",
+      { listen, address, place: at(["sites", index, "listen"]) },
+      createSiteHandler(site, surroundings),
+      {
+        door: takeDoor(site, `site ${address}`, ["sites", index]),
+        limits: site.limits,
+      },
+    ),
   );
   parts.push(...sites);
+  if (flags !== undefined) parts.push(...flags.job.parts, flags.server);
+  if (events !== undefined) parts.push(events);
 
   const added = parts.filter((part) => !old?.parts.includes(part));
   await startParts(added, { log: context.log });
@@ -193,10 +249,14 @@ export async function createGeneration(
     replicas,
     admin,
     sites,
+    flags,
+    events,
     forwards,
     accessLogs,
     activate() {
       for (const [server, role] of roles) server.role = role;
+      flags?.job.activate();
+      if (config.events && events === old?.events) events?.configure(config.events);
     },
   };
 }
@@ -208,10 +268,14 @@ function createReplica(options: ReplicaOptions): Replica {
 interface NamedListen {
   readonly listen: ListenAddress;
   readonly address: string;
+  /** Where the configuration says so. */
+  readonly place: string;
 }
 
 /** Several sites may have port 0: they are told apart by their order. */
-function nameSites(sites: readonly SiteConfig[]): (NamedListen & { readonly site: SiteConfig })[] {
+function nameSites(
+  sites: readonly SiteConfig[],
+): (Omit<NamedListen, "place"> & { readonly site: SiteConfig })[] {
   const seen = new Map<string, number>();
   return sites.map((site) => {
     const { listen } = site;
@@ -219,93 +283,6 @@ function nameSites(sites: readonly SiteConfig[]): (NamedListen & { readonly site
     const count = (seen.get(address) ?? 0) + 1;
     seen.set(address, count);
     return { site, listen, address: count === 1 ? address : `${address} #${count}` };
-  });
-}
-
-interface SiteSurroundings {
-  readonly config: AgentConfig;
-  readonly replicas: ReadonlyMap<string, Replica>;
-  readonly forwards: ReadonlyMap<string, Forward>;
-  readonly accessLogs: ReadonlyMap<string, AccessLogFile>;
-  readonly errors: ReadonlyMap<HostConfig, ErrorAnswers>;
-  readonly context: GenerationContext;
-  readonly explainHeader: ExplainHeader | undefined;
-}
-
-function createSiteHandler(site: SiteConfig, surroundings: SiteSurroundings): ExchangeHandler {
-  const clients = createSiteClients(site);
-  const entries = site.hosts.map((host): HostEntry<HostHandlers> => {
-    const forward = surroundings.forwards.get(forwardKey(host));
-    const errors = surroundings.errors.get(host) as ErrorAnswers;
-    const handlers: HostHandlers = {
-      rules: createRules(host, surroundings),
-      proxy: forward ? createHostProxy(site, host, { forward, clients, errors }) : notFoundPage(host, errors),
-    };
-    const value = host.compress ? compressAnswers(handlers, surroundings.context.compression) : handlers;
-    return { match: host.match, value };
-  });
-  const hosts = createHostTable(entries, site);
-  const pipeline = createPipeline({ hosts, explainHeader: surroundings.explainHeader });
-  const file = surroundings.accessLogs.get(site.access_log?.path ?? "");
-  if (site.access_log === undefined || file === undefined) return pipeline;
-  return createAccessLogHandler(pipeline, {
-    format: createAccessFormat(site.access_log.format),
-    file,
-    clients,
-  });
-}
-
-/** Without a backend there is only the page of one's own, if there is one. */
-function notFoundPage({ error_pages }: HostConfig, errors: ErrorAnswers): HostHandlers["proxy"] {
-  return error_pages[404] === undefined
-    ? undefined
-    : { handle: (exchange) => void errors.answer(exchange, 404) };
-}
-
-function createSiteClients({ trusted_proxies, trusted_headers }: SiteConfig): ClientAddressResolver {
-  const trusts = (name: SiteConfig["trusted_headers"][number]): boolean => trusted_headers.includes(name);
-  return createClientAddress(trusted_proxies, {
-    forwarded: trusts("forwarded"),
-    xForwardedFor: trusts("x-forwarded-for"),
-    xForwardedHost: trusts("x-forwarded-host"),
-    xForwardedProto: trusts("x-forwarded-proto"),
-    xForwardedBy: trusts("x-forwarded-by"),
-  });
-}
-
-function createRules(
-  { project }: HostConfig,
-  { config, replicas, context }: SiteSurroundings,
-): ProjectHandler | undefined {
-  const source = project === undefined ? undefined : replicas.get(project);
-  const settings = project === undefined ? undefined : config.projects[project];
-  if (project === undefined || source === undefined || settings === undefined) return undefined;
-  const { compat, debug } = settings;
-  const [requests, hits] = [context.redirectRequests, context.hitsOf(project)];
-  return createRedirectHandler({ project, source, compat, debug, hits, requests });
-}
-
-function createHostProxy(
-  site: SiteConfig,
-  host: HostConfig,
-  {
-    forward,
-    clients,
-    errors,
-  }: {
-    readonly forward: Forward;
-    readonly clients: ClientAddressResolver;
-    readonly errors: ErrorAnswers;
-  },
-): ProxyHandler {
-  return createProxyHandler({
-    forward,
-    errors,
-    host: host.preserve_host ? undefined : backendHost(host.forward?.upstreams[0] ?? ""),
-    clients,
-    forwarding: createForwarding(host.forwarded_for_strategy, { by: "" }),
-    name: "posthouse",
-    requestIdHeader: site.request_id,
   });
 }
 

@@ -198,6 +198,12 @@ describe("the access log of a site", () => {
     expect(end.split("\n").filter((line) => line.startsWith("/third"))).toHaveLength(asked);
   });
 
+  it("that names an id which requests do not get is refused", async () => {
+    const access_log = { path, format: "$status $request_id" };
+    const started = startProxy({ forward: "http://127.0.0.1:1", site: { access_log } });
+    await expect(started).rejects.toThrow(/access_log\.format: \$request_id would always be -/);
+  });
+
   it("that cannot be opened is refused at the start", async () => {
     const access_log = { path: join(folder, "none", "access.log") };
     await expect(startProxy({ forward: "http://127.0.0.1:1", site: { access_log } })).rejects.toMatchObject({
@@ -209,7 +215,12 @@ describe("the access log of a site", () => {
 describe("an access log that cannot keep up", () => {
   it("loses lines beyond its bound, and counts them", async () => {
     const counters = { lines: { value: 0 }, dropped: { value: 0 } };
-    const file = createAccessLogFile({ path, counters, log: createLog({ format: "json", level: "silent" }) });
+    const file = createAccessLogFile({
+      path,
+      place: "access_log",
+      counters,
+      log: createLog({ format: "json", level: "silent" }),
+    });
     await file.start();
     const line = "x".repeat(1023);
     for (let index = 0; index < 5000; index++) file.write(line);

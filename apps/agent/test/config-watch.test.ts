@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { createLog } from "@posthouse/service";
 import { describeLifecycle } from "@posthouse/testkit/lifecycle-contract";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
-import { watchConfig } from "../src/index.ts";
+import { fileFingerprint, watchConfig } from "../src/index.ts";
 
 const log = createLog({ format: "json", level: "silent" });
 let directory = "";
@@ -32,6 +32,18 @@ const calls = (onChange: ReturnType<typeof vi.fn>, count: number): Promise<void>
   vi.waitFor(() => expect(onChange).toHaveBeenCalledTimes(count), 10_000);
 
 describe("watching the configuration", () => {
+  it("notices what changed after it was read and before the watch began", async () => {
+    const path = join(directory, "early.yaml");
+    await writeFile(path, "a");
+    const seen = await fileFingerprint(path);
+    await writeFile(path, "ab");
+    const onChange = vi.fn(async () => {});
+    const watch = watchConfig(path, { log, onChange, seen });
+    await watch.start();
+    await calls(onChange, 1);
+    await watch.stop(1000);
+  });
+
   it("notices a file written in place, replaced, and missing for a moment", async () => {
     const path = join(directory, "a.yaml");
     await writeFile(path, "a");

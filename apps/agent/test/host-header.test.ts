@@ -5,7 +5,8 @@ import { until } from "@posthouse/testkit/until";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createMetrics } from "../src/core/metrics.ts";
 import { answerText, headerValue } from "../src/http/exchange.ts";
-import { createHttpCounters, createNode1Server, type HttpServer } from "../src/http/node1.ts";
+import { createHttpCounters } from "../src/http/http-metrics.ts";
+import { createNode1Server, type HttpServer } from "../src/http/node1.ts";
 
 const log = createLog({ format: "json", level: "silent" });
 const metrics = createMetrics();

@@ -85,7 +85,7 @@ describe("reload", () => {
     expect(harness.entries).toContainEqual(
       expect.objectContaining({
         level: "error",
-        msg: "the new configuration cannot run; the old one goes on",
+        msg: "the changed configuration is not used; the old one goes on",
       }),
     );
     await closeServer(other, 0);

@@ -52,6 +52,9 @@ function report(error: unknown): void {
   }
 }
 
+// Without a listener Node would open its debugger to everybody on this machine. Access logs have one of their own.
+process.on("SIGUSR1", () => {});
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

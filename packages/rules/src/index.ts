@@ -2,6 +2,7 @@ export { type Answer, type AnswerRequest, formatAnswer } from "./answer.ts";
 export { rulesErrors } from "./errors.ts";
 export { type Explanation, explain, explainInSteps, type NearMatch, type NearReason } from "./explain.ts";
 export { checkPage } from "./page-check.ts";
+export { type CompiledPattern, compilePattern } from "./pattern/compiled-pattern.ts";
 export { type Problem, type ProblemCode, type ProblemDefinition, problemDefinitions } from "./problem.ts";
 export { checkRedirect } from "./redirect-check.ts";
 export { type RequestTarget, requestUri } from "./request-uri.ts";

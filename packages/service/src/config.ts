@@ -5,6 +5,13 @@ import { serviceErrors } from "./errors.ts";
 import { schemaKeys } from "./schema-keys.ts";
 import { suggestionText } from "./suggestion.ts";
 
+export interface LoadConfigOptions {
+  /** What `${VAR}` stands for. Default: the environment of this process. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** A name for the thing that a value belongs to, beside its place; called with the path and the whole as it was read. */
+  readonly label?: (path: ConfigPath, value: unknown) => string | undefined;
+}
+
 /**
  * Reads and checks a YAML file. Throws CONFIG_UNREADABLE, CONFIG_SYNTAX or CONFIG_INVALID; the message of the last two
  * has one line per problem: `posthouse.yaml:12:5  sites[0].listen: what is wrong`.
@@ -12,8 +19,26 @@ import { suggestionText } from "./suggestion.ts";
 export async function loadConfig<T>(
   path: string,
   schema: z.ZodType<T>,
-  options: { env?: NodeJS.ProcessEnv } = {},
+  options: LoadConfigOptions = {},
 ): Promise<T> {
+  return (await loadLocatedConfig(path, schema, options)).config;
+}
+
+/** The place of a value, as problems name it: `posthouse.yaml:12:5  sites[0].listen`. */
+export type ConfigLocator = (path: ConfigPath) => string;
+
+export interface LocatedConfig<T> {
+  readonly config: T;
+  /** For what is found out about a value later on. */
+  readonly locate: ConfigLocator;
+}
+
+/** As `loadConfig`, with the places of all values. */
+export async function loadLocatedConfig<T>(
+  path: string,
+  schema: z.ZodType<T>,
+  options: LoadConfigOptions = {},
+): Promise<LocatedConfig<T>> {
   let text: string;
   try {
     text = await readFile(path, "utf8");
@@ -21,21 +46,39 @@ export async function loadConfig<T>(
     const reason = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
     throw serviceErrors.create("CONFIG_UNREADABLE", { file: path, reason }, { cause });
   }
-  return parseConfig(text, path, schema, options.env ?? process.env);
+  return parseLocatedConfig(text, path, schema, options);
 }
 
 /** As `loadConfig`, from a text; `file` is the name that problems are reported with. */
-export function parseConfig<T>(text: string, file: string, schema: z.ZodType<T>, env: NodeJS.ProcessEnv): T {
+export function parseConfig<T>(
+  text: string,
+  file: string,
+  schema: z.ZodType<T>,
+  env: NodeJS.ProcessEnv,
+  label?: LoadConfigOptions["label"],
+): T {
+  return parseLocatedConfig(text, file, schema, { env, ...(label && { label }) }).config;
+}
+
+function parseLocatedConfig<T>(
+  text: string,
+  file: string,
+  schema: z.ZodType<T>,
+  { env = process.env, label }: LoadConfigOptions,
+): LocatedConfig<T> {
   const source = readConfigSource(text, env);
   const fail = (code: "CONFIG_SYNTAX" | "CONFIG_INVALID", problems: readonly ConfigProblem[]): never => {
-    throw serviceErrors.create(code, { problems: formatProblems(file, problems) });
+    const labelOf = (path: ConfigPath): string | undefined => label?.(path, source.value);
+    throw serviceErrors.create(code, { problems: formatProblems(file, problems, labelOf) });
   };
   if (source.broken) return fail("CONFIG_SYNTAX", source.problems);
 
   const value = source.value ?? {};
   let result = schema.safeParse(value);
   if (!result.success && retype(value, source, result.error.issues)) result = schema.safeParse(value);
-  if (result.success && source.problems.length === 0) return result.data;
+  if (result.success && source.problems.length === 0) {
+    return { config: result.data, locate: (path) => formatPlace(file, source.locate(path), path) };
+  }
 
   const problems = [...source.problems];
   const reported = new Set(problems.map(({ path }) => formatPath(path)));
@@ -105,17 +148,29 @@ function valueAt(value: unknown, path: ConfigPath): unknown {
   return here;
 }
 
-function formatProblems(file: string, problems: readonly ConfigProblem[]): string {
+function formatProblems(
+  file: string,
+  problems: readonly ConfigProblem[],
+  labelOf: (path: ConfigPath) => string | undefined,
+): string {
   return [...problems]
     .sort((a, b) => a.place.line - b.place.line || a.place.column - b.place.column)
     .map(({ place, path, message }) => {
-      const where = formatPath(path);
-      return `${file}:${place.line}:${place.column}  ${where === "" ? "" : `${where}: `}${message}`;
+      const label = labelOf(path);
+      const said = label === undefined ? message : `${label}: ${message}`;
+      return path.length === 0
+        ? `${file}:${place.line}:${place.column}  ${said}`
+        : `${formatPlace(file, place, path)}: ${said}`;
     })
     .join("\n");
 }
 
-function formatPath(path: ConfigPath): string {
+function formatPlace(file: string, { line, column }: ConfigProblem["place"], path: ConfigPath): string {
+  return `${file}:${line}:${column}  ${formatPath(path)}`;
+}
+
+/** `sites[0].listen` */
+export function formatPath(path: ConfigPath): string {
   return path
     .map((step, index) =>
       typeof step === "number" ? `[${step}]` : `${index === 0 ? "" : "."}${String(step)}`,

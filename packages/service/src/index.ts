@@ -1,4 +1,12 @@
-export { loadConfig, parseConfig } from "./config.ts";
+export {
+  type ConfigLocator,
+  formatPath,
+  type LoadConfigOptions,
+  type LocatedConfig,
+  loadConfig,
+  loadLocatedConfig,
+  parseConfig,
+} from "./config.ts";
 export { configJsonSchema, describeConfig } from "./describe.ts";
 export { serviceErrors } from "./errors.ts";
 export { boundHeapGrowth } from "./heap.ts";

@@ -1,7 +1,10 @@
 import { serviceErrors } from "./errors.ts";
 import type { Log } from "./log.ts";
 
-/** Something that runs. `stop` is safe without `start` and twice, flushes, and leaves no timer, socket or thread. */
+/**
+ * Something that runs. `stop` is safe without `start` and twice, flushes, and leaves no timer, socket or thread. A second
+ * call while the first is under way ends both by the earlier of their deadlines.
+ */
 export interface Part {
   readonly name: string;
   start(): Promise<void>;

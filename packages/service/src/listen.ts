@@ -30,9 +30,12 @@ export async function listenOn(server: Server, listen: ListenAddress): Promise<L
   return typeof got === "object" && got !== null ? { host: got.address, port: got.port } : listen;
 }
 
+/** Connections that wait to be accepted, where the system allows as many: after a restart all clients come at once. */
+const backlog = 4096;
+
 function begin(server: Server, { host, port, path }: ListenAddress): void {
   if (path === undefined) {
-    server.listen(host === "" ? { port } : { host, port });
+    server.listen(host === "" ? { port, backlog } : { host, port, backlog });
     return;
   }
   // The socket is made within this call, and never open to all.
@@ -70,14 +73,22 @@ function connectError(path: string): Promise<string | undefined> {
 }
 
 const sweepMs = 50;
+const closing = new WeakMap<Server | HttpServer, Promise<void>>();
+
+function close(server: Server | HttpServer): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  closing.set(server, closed);
+  return closed.finally(() => closing.delete(server));
+}
 
 /**
  * Stops accepting, closes idle HTTP connections, waits for the others and destroys them at the deadline. Connections of
- * a plain TCP server and upgraded ones are their owner's to end. Safe when the server does not listen.
+ * a plain TCP server and upgraded ones are their owner's to end. Safe when the server does not listen; called again before
+ * all is closed, the earlier deadline holds.
  */
 export async function closeServer(server: Server | HttpServer, deadlineMs: number): Promise<void> {
-  if (!server.listening) return;
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const closed = closing.get(server) ?? (server.listening ? close(server) : undefined);
+  if (closed === undefined) return;
   if (!("closeAllConnections" in server)) return closed;
   server.closeIdleConnections();
   // Those that are busy now become idle after their answer, when that did not say that it is the last.

@@ -3,6 +3,7 @@ import type * as z from "zod";
 type Definition = z.core.$ZodTypeDef & {
   readonly innerType?: z.core.$ZodType;
   readonly in?: z.core.$ZodType;
+  readonly out?: z.core.$ZodType;
   readonly element?: z.core.$ZodType;
   readonly valueType?: z.core.$ZodType;
   readonly shape?: Readonly<Record<string, z.core.$ZodType>>;
@@ -22,13 +23,14 @@ export function schemaKeys(schema: z.core.$ZodType, path: readonly PropertyKey[]
       return inner ? unwrap(inner) : [];
     });
   }
-  return here.flatMap((one) => Object.keys(define(one).shape ?? {}));
+  return [...new Set(here.flatMap((one) => Object.keys(define(one).shape ?? {})))];
 }
 
-/** The schemas that stand behind optional, default, transform, lazy and union. */
+/** The schemas that stand behind optional, default, transform, lazy, union, and both ends of a pipe. */
 function unwrap(schema: z.core.$ZodType): z.core.$ZodType[] {
-  const { innerType, in: input, options, getter } = define(schema);
+  const { innerType, in: input, out, options, getter } = define(schema);
   if (options) return options.flatMap(unwrap);
-  const inner = innerType ?? input ?? getter?.();
+  if (input && out) return [...unwrap(input), ...unwrap(out)];
+  const inner = innerType ?? getter?.();
   return inner ? unwrap(inner) : [schema];
 }

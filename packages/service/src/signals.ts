@@ -5,8 +5,8 @@ import type { Log } from "./log.ts";
 
 export interface RunOptions {
   readonly log: Log;
-  /** Default 10000. */
-  readonly stopDeadlineMs?: number;
+  /** Default 10000. A function is asked when the signal has come. */
+  readonly stopDeadlineMs?: number | (() => number);
   /** Called once every part runs: where a command prints its addresses. */
   readonly onStarted?: () => void;
 }
@@ -19,7 +19,8 @@ type StopSignal = "SIGINT" | "SIGTERM";
  * number.
  */
 export async function runUntilSignal(parts: readonly Part[], options: RunOptions): Promise<number> {
-  const { log, stopDeadlineMs = 10_000 } = options;
+  const { log, stopDeadlineMs: asGiven = 10_000 } = options;
+  const deadlineMs = (): number => (typeof asGiven === "number" ? asGiven : asGiven());
   boundHeapGrowth();
   const asked = new AbortController();
   const onSignal = (signal: StopSignal): void => {
@@ -31,13 +32,13 @@ export async function runUntilSignal(parts: readonly Part[], options: RunOptions
   process.on("SIGTERM", onSignal);
   let started = false;
   try {
-    await startParts(parts, { log, stopDeadlineMs, signal: asked.signal });
+    await startParts(parts, { log, stopDeadlineMs: deadlineMs(), signal: asked.signal });
     started = true;
     try {
       options.onStarted?.();
       await aborted(asked.signal);
     } finally {
-      await stopParts(parts, stopDeadlineMs);
+      await stopParts(parts, deadlineMs());
     }
     log.info({}, "stopped");
     return 0;

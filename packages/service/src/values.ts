@@ -3,13 +3,31 @@ import { Secret } from "./secret.ts";
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const durationPattern = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
+const durationMessage = ({ input }: { readonly input?: unknown }): string =>
+  `expected a duration such as "5m" or "1m30s"${meant(durationMeant(input))}`;
 
 /** Milliseconds from a duration as Go writes it: `500ms`, `5m`, `1m30s`, `1.5h`. */
 export const durationSchema: z.ZodType<number, string> = z
-  .string('expected a duration such as "5m" or "1m30s"')
-  .regex(durationPattern, 'expected a duration such as "5m" or "1m30s"')
+  .string({ error: durationMessage })
+  .regex(durationPattern, { error: durationMessage })
   .transform(parseDuration)
   .refine((ms) => ms <= 0x7fff_ffff, "longer than 596h, which no timer can wait");
+
+const meant = (text: string | undefined): string => (text === undefined ? "" : `; did you mean "${text}"?`);
+
+/** A bare number is of seconds in most servers, and some have days. */
+function durationMeant(input: unknown): string | undefined {
+  if (typeof input === "number" || /^\d+$/.test(String(input))) return `${input}s`;
+  const [, days] = /^(\d+)d$/.exec(String(input)) ?? [];
+  return days && `${Number(days) * 24}h`;
+}
+
+/** A bare number is of bytes in most servers, and some write 16k. */
+function sizeMeant(input: unknown): string | undefined {
+  if (typeof input === "number" || /^\d+$/.test(String(input))) return `${input}B`;
+  const [, amount, unit = ""] = /^(\d+(?:\.\d+)?) ?([kmg])(?:i?b)?$/i.exec(String(input)) ?? [];
+  return amount && `${amount}${unit.toUpperCase()}iB`;
+}
 
 function parseDuration(text: string): number {
   let ms = 0;
@@ -29,11 +47,13 @@ const unitBytes: Readonly<Record<string, number>> = {
   GiB: 1024 ** 3,
 };
 const sizePattern = /^(\d+(?:\.\d+)?)(B|[KMG]i?B)$/;
+const sizeMessage = ({ input }: { readonly input?: unknown }): string =>
+  `expected a size such as "64KiB" or "1MiB"${meant(sizeMeant(input))}`;
 
 /** Bytes from a size: `512B`, `64KiB`, `1MiB`, `2GB`. */
 export const sizeSchema: z.ZodType<number, string> = z
-  .string('expected a size such as "64KiB" or "1MiB"')
-  .regex(sizePattern, 'expected a size such as "64KiB" or "1MiB"')
+  .string({ error: sizeMessage })
+  .regex(sizePattern, { error: sizeMessage })
   .transform((text) => {
     const [, amount, unit = ""] = sizePattern.exec(text) ?? [];
     return Math.round(Number(amount) * (unitBytes[unit] ?? 0));

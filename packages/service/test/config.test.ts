@@ -62,7 +62,7 @@ describe("configuration file", () => {
 
   it("reports every problem at once, in the order of the file", () => {
     expect(problems("every: 5\nnaem: x\nsites:\n  - hosts: no\npush: 1\n")).toEqual([
-      'posthouse.yaml:1:8  every: expected a duration such as "5m" or "1m30s"',
+      'posthouse.yaml:1:8  every: expected a duration such as "5m" or "1m30s"; did you mean "5s"?',
       'posthouse.yaml:2:1  naem: unknown key; did you mean "name"?',
       "posthouse.yaml:4:5  sites[0].listen: is missing",
       "posthouse.yaml:4:12  sites[0].hosts: expected array, received string",

@@ -1,21 +1,38 @@
 /**
- * The admin address: health for balancers and orchestrators, metrics for Prometheus, status for people. Reading only.
- * Health is open; status, hits and metrics ask for the token when one is configured.
+ * The admin address: health for balancers and orchestrators, metrics for Prometheus, status for people, and what a job
+ * adds to control it. Health is open; status, hits and metrics ask for the token when one is configured; to change
+ * something there must be one.
  */
 import { durationSchema, type Log, type Secret } from "@posthouse/service";
 import { isFresh, isReady, type JobHealth } from "../core/health.ts";
 import type { Metrics } from "../core/metrics.ts";
 import { answerText, type Exchange, type ExchangeHandler } from "../http/exchange.ts";
 import { isAllowed } from "./access.ts";
+import { refuseControl, refuseForeign } from "./guard.ts";
 import { type HitsQuery, hitsQuerySchema } from "./hits-query.ts";
+
+/** What a job adds under a path of its own. */
+export interface AdminArea {
+  /** Such as `/events/`. */
+  readonly path: string;
+  /** Below the path; for anybody, since nothing in it is told of the agent. */
+  isOpen(path: string): boolean;
+  /** Takes what the guard let through; `path` is below its own. */
+  handle(exchange: Exchange, path: string, query: URLSearchParams): void;
+}
 
 export interface AdminOptions {
   readonly token: Secret | undefined;
+  /** Names under which areas may be used, beside IP addresses and localhost. */
+  readonly hosts: readonly string[];
+  readonly areas: readonly AdminArea[];
   readonly jobs: readonly JobHealth[];
   readonly metrics: Metrics;
   readonly status: () => unknown;
   /** The rules of a project with their hits; undefined when there is no such project. */
   readonly hits: (project: string, query: HitsQuery) => Promise<object> | undefined;
+  /** Answers with the insights that are kept, those after a position; undefined where there are no flags. */
+  readonly insights: ((exchange: Exchange, after: number) => void) | undefined;
   /** True from the moment on at which the agent stops. */
   readonly stopping: () => boolean;
   readonly log: Log;
@@ -26,7 +43,7 @@ type Route = (exchange: Exchange, query: URLSearchParams) => void;
 
 /** Makes the handler of the admin address. */
 export function createAdminHandler(options: AdminOptions): ExchangeHandler {
-  const { token, jobs, metrics, log } = options;
+  const { token, jobs, areas, metrics, log } = options;
 
   const withToken =
     (route: Route): Route =>
@@ -95,20 +112,46 @@ export function createAdminHandler(options: AdminOptions): ExchangeHandler {
     else answerJson(exchange, 404, { code: "UNKNOWN_PROJECT", message: `no project "${project}"` });
   }
 
+  function insights(exchange: Exchange, query: URLSearchParams): void {
+    const after = query.get("after") ?? "0";
+    if (options.insights === undefined) answerText(exchange, 404, "no flags are configured\n");
+    else if (/^\d{1,15}$/.test(after)) options.insights(exchange, Number(after));
+    else answerJson(exchange, 400, { code: "INVALID_QUERY", message: "after is the position of an event" });
+  }
+
   const routes = new Map<string, Route>([
     ["/health/live", (exchange) => answerJson(exchange, 200, { live: true })],
     ["/health/ready", ready],
     ["/health/fresh", fresh],
     ["/metrics", withToken(scrape)],
     ["/hits", withToken(hits)],
+    ["/flags/insights", withToken(insights)],
     ["/status", withToken((exchange) => answerJson(exchange, 200, options.status()))],
   ]);
+
+  function enter(area: AdminArea, exchange: Exchange, path: string, query: URLSearchParams): void {
+    const below = path.slice(area.path.length);
+    const refused = area.isOpen(below)
+      ? refuseForeign(exchange, options.hosts)
+      : refuseControl(exchange, options);
+    if (refused === undefined) {
+      area.handle(exchange, below, query);
+    } else {
+      const { status, ...body } = refused;
+      answerJson(exchange, status, body, status === 401 ? ["WWW-Authenticate", "Bearer"] : []);
+    }
+  }
 
   return {
     handle(exchange) {
       const [path = "", query = ""] = exchange.target.split("?", 2);
+      const area = areas.find((each) => path.startsWith(each.path) || `${path}/` === each.path);
+      if (area !== undefined && path.length < area.path.length)
+        return exchange.answer(308, ["Location", area.path], "");
+      if (area !== undefined) return enter(area, exchange, path, new URLSearchParams(query));
       const route = routes.get(path);
-      if (!route) return answerText(exchange, 404, `here are ${[...routes.keys()].join(", ")}\n`);
+      const known = [...routes.keys(), ...areas.map((each) => each.path)];
+      if (!route) return answerText(exchange, 404, `here are ${known.join(", ")}\n`);
       if (exchange.method !== "GET" && exchange.method !== "HEAD") {
         return answerText(exchange, 405, "only GET and HEAD\n", ["Allow", "GET, HEAD"]);
       }
@@ -117,7 +160,7 @@ export function createAdminHandler(options: AdminOptions): ExchangeHandler {
   };
 }
 
-function answerJson(exchange: Exchange, status: number, value: unknown): void {
-  const headers = ["Content-Type", "application/json", "Cache-Control", "no-store"];
+function answerJson(exchange: Exchange, status: number, value: unknown, more: readonly string[] = []): void {
+  const headers = [...more, "Content-Type", "application/json", "Cache-Control", "no-store"];
   exchange.answer(status, headers, `${JSON.stringify(value)}\n`);
 }

@@ -1,5 +1,7 @@
 import { formatListen } from "@posthouse/service";
-import type { AgentConfig, ProjectConfig } from "../config/schema.ts";
+import type { ProjectConfig } from "../config/project.ts";
+import type { AgentConfig } from "../config/schema.ts";
+import type { Failure } from "../core/failure.ts";
 import type { ServedProblem } from "../replica/problems.ts";
 import type { ReplicaStatus } from "../replica/replica.ts";
 
@@ -14,15 +16,24 @@ export interface StatusOptions {
   readonly startedAt: Date;
   readonly loadedAt: Date;
   readonly projects: readonly Copy[];
+  /** Of the flags job, when it is on. */
+  readonly flags?: object | undefined;
+  /** Of the events job, when it is on. */
+  readonly events?: object | undefined;
+  readonly configurationFailure: () => Failure | undefined;
+  /** Of the site at this index. */
+  readonly certificateFailure: (site: number) => Failure | undefined;
   readonly hitsOf: (project: string) => { readonly total: number; readonly distinct: number };
 }
 
 /** What `/status` shows: what is served, from where, since when, and what went wrong last. Holds no secrets. */
-export function describeStatus({ config, startedAt, loadedAt, projects, hitsOf }: StatusOptions): unknown {
+export function describeStatus(options: StatusOptions): unknown {
+  const { config, startedAt, loadedAt, projects, flags, events, hitsOf } = options;
   return {
     name: config.name,
     startedAt,
     configurationLoadedAt: loadedAt,
+    configurationFailure: options.configurationFailure(),
     projects: Object.fromEntries(
       projects.map(({ project, status, problems }) => {
         const { checkedAt } = status;
@@ -40,7 +51,13 @@ export function describeStatus({ config, startedAt, loadedAt, projects, hitsOf }
         ];
       }),
     ),
-    sites: config.sites.map(({ listen, hosts }) => ({ listen: formatListen(listen), hosts })),
+    flags: config.flags && { listen: formatListen(config.flags.listen), ...flags },
+    events,
+    sites: config.sites.map(({ listen, hosts }, index) => ({
+      listen: formatListen(listen),
+      certificateFailure: options.certificateFailure(index),
+      hosts,
+    })),
   };
 }
 

@@ -20,6 +20,7 @@ export function* forwardLoops(sites: readonly SiteConfig[]): Generator<CrossProb
 }
 
 function reaches(url: string, listen: ListenAddress, own: ReadonlySet<string>): boolean {
+  if (url.startsWith("unix:")) return url.slice("unix:".length) === listen.path;
   if (listen.port === 0 || !URL.canParse(url)) return false;
   const { protocol, hostname: name, port } = new URL(url);
   if (protocol !== "http:" && protocol !== "https:") return false;

@@ -1,5 +1,6 @@
-import { durationSchema, sizeSchema } from "@posthouse/service";
+import { durationSchema, sizeSchema, suggestionText } from "@posthouse/service";
 import * as z from "zod";
+import { inputJsonSchema } from "./input-json-schema.ts";
 
 /** Where a host's requests go when no rule answers them. Times in milliseconds, sizes in bytes. */
 export interface ForwardConfig {
@@ -21,12 +22,30 @@ export interface ForwardConfig {
     readonly total: number;
   };
   readonly max_body: number;
+  readonly min_body_rate: number;
   readonly tls: {
     readonly ca?: string | undefined;
     readonly server_name?: string | undefined;
     readonly allow_invalid_certificates: boolean;
   };
   readonly health?: { readonly path: string; readonly every: number; readonly timeout: number } | undefined;
+}
+
+const balances = ["round_robin", "least_connections", "hash"] as const;
+/** What other servers call them. */
+const balancesElsewhere: Readonly<Record<string, (typeof balances)[number]>> = {
+  ip_hash: "hash",
+  source: "hash",
+  client_ip_hash: "hash",
+  least_conn: "least_connections",
+  leastconn: "least_connections",
+  roundrobin: "round_robin",
+};
+
+function balanceMessage(given: string): string {
+  const ours = balancesElsewhere[given.toLowerCase()];
+  const hint = ours === undefined ? suggestionText(given, balances) : `; did you mean "${ours}"?`;
+  return `expected ${balances.slice(0, -1).join(", ")} or ${balances.at(-1)}${hint}`;
 }
 
 const upstreamMessage = "expected http://HOST:PORT, https://HOST:PORT or unix:/PATH, without path and query";
@@ -37,7 +56,7 @@ const count = z.int().min(1).max(100_000);
 const full = z.strictObject({
   upstreams: z.array(upstream).min(1).describe("backends: http://HOST:PORT, https://HOST:PORT, unix:/PATH"),
   balance: z
-    .enum(["round_robin", "least_connections", "hash"])
+    .enum(balances, { error: ({ input }) => balanceMessage(String(input)) })
     .default("round_robin")
     .describe("how one is chosen; hash goes by the client's address"),
   connections: z
@@ -71,6 +90,11 @@ const full = z.strictObject({
     })
     .prefault({}),
   max_body: sizeSchema.prefault("100MiB").describe("largest request body; above it 413"),
+  min_body_rate: sizeSchema
+    .prefault("500B")
+    .describe(
+      "bytes a second that a request body must average, timeouts.client aside; then 408; 0B is without limit",
+    ),
   tls: z
     .strictObject({
       ca: z.string().optional().describe("file of certificates to trust instead of the system's"),
@@ -90,7 +114,8 @@ const full = z.strictObject({
 /** A backend, or several with everything that can be set. */
 export const forwardSchema: z.ZodType<ForwardConfig> = z
   .union([upstream.transform((url) => ({ upstreams: [url] })), z.looseObject({})])
-  .pipe(full) as unknown as z.ZodType<ForwardConfig>;
+  .pipe(full)
+  .meta({ anyOf: [{ type: "string" }, inputJsonSchema(full)] }) as unknown as z.ZodType<ForwardConfig>;
 
 function isUpstream(text: string): boolean {
   if (/^unix:\/./.test(text)) return true;

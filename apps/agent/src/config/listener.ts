@@ -1,4 +1,4 @@
-import { type ListenAddress, listenOrPathSchema } from "@posthouse/service";
+import { durationSchema, type ListenAddress, listenOrPathSchema } from "@posthouse/service";
 import * as z from "zod";
 import { isNetwork } from "../http/ip-networks.ts";
 
@@ -16,6 +16,8 @@ export interface TlsConfig {
   readonly min_version: "TLSv1.2" | "TLSv1.3";
   readonly ciphers?: string | undefined;
   readonly http2: boolean;
+  /** In ms. */
+  readonly handshake_time: number;
 }
 
 export interface CertificateConfig {
@@ -49,6 +51,10 @@ const tlsSchema = z.strictObject({
     .optional()
     .describe("OpenSSL's names, separated by colons; by default those with forward secrecy and AEAD"),
   http2: z.boolean().default(true).describe("offer HTTP/2"),
+  handshake_time: durationSchema
+    .prefault("10s")
+    .refine((ms) => ms >= 1, "shorter than 1ms")
+    .describe("for the TLS handshake; then the connection is closed"),
 });
 
 /** The keys of a site that say how connections arrive. */

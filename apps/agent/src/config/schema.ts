@@ -1,26 +1,27 @@
 import { hostname } from "node:os";
 import { codeSchema } from "@posthouse/protocol";
 import {
-  durationSchema,
-  formatListen,
   type ListenAddress,
   type LogLevel,
-  listenSchema,
+  listenOrPathSchema,
   Secret,
-  secretSchema,
-  sizeSchema,
   suggestionText,
 } from "@posthouse/service";
 import * as z from "zod";
 import { isHost, normaliseHost } from "../http/host.ts";
 import { isNetwork } from "../http/ip-networks.ts";
 import type { ForwardedStrategy } from "../proxy/forwarded.ts";
-import { ruleFileFormat } from "../replica/rule-file-format.ts";
-import { type AccessLogConfig, accessLogSchema } from "./access-log.ts";
+import { type AccessLogConfig, accessLogSchema, requestIdProblem } from "./access-log.ts";
+import { type DrainConfig, drainSchema } from "./drain.ts";
 import { type ErrorPagesConfig, errorPagesSchema } from "./error-pages.ts";
+import { type EventsConfig, eventsSchema } from "./events.ts";
+import { type FlagsConfig, flagsSchema } from "./flags.ts";
 import { type ForwardConfig, forwardSchema } from "./forward.ts";
 import { forwardLoops } from "./forward-loops.ts";
+import { headerNameSchema } from "./header-name.ts";
+import { listenProblems } from "./listen-problems.ts";
 import { type ListenerConfig, listenerShape } from "./listener.ts";
+import { type ProjectConfig, projectSchema } from "./project.ts";
 import { type SiteLimits, siteLimitsSchema } from "./site-limits.ts";
 
 /** The configuration as it is after reading: defaults filled in, durations in milliseconds. */
@@ -29,41 +30,18 @@ export interface AgentConfig {
   readonly state: string;
   readonly admin?: AdminConfig | undefined;
   readonly log: { readonly level: LogLevel; readonly format?: "json" | "pretty" | undefined };
+  readonly drain: DrainConfig;
   readonly projects: Readonly<Record<string, ProjectConfig>>;
   readonly sites: readonly SiteConfig[];
+  readonly flags?: FlagsConfig | undefined;
+  readonly events?: EventsConfig | undefined;
 }
 
 export interface AdminConfig {
   readonly listen: ListenAddress;
   readonly token?: Secret | undefined;
-}
-
-/** Its rules come from a Manager or from a file: one of the two is there. */
-export interface ProjectConfig {
-  readonly manager?: ManagerSourceConfig | undefined;
-  readonly file?: string | undefined;
-  readonly compat?: "flecto" | undefined;
-  /** Flecto's debug headers; only with `compat`. */
-  readonly debug: boolean;
-  readonly limits: LimitsConfig;
-}
-
-/** What the patterns of one project may cost. */
-export interface LimitsConfig {
-  readonly regex_time: number;
-  readonly regex_uri: number;
-  readonly pattern_size: number;
-  readonly compiled_patterns: number;
-}
-
-export interface ManagerSourceConfig {
-  readonly url: string;
-  readonly namespace: string;
-  readonly project: string;
-  readonly token: Secret;
-  readonly authorization_header: string;
-  readonly check_every: number;
-  readonly push: boolean;
+  /** Names by which people reach it, beside addresses and localhost. */
+  readonly hosts?: readonly string[] | undefined;
 }
 
 export interface SiteConfig extends ListenerConfig {
@@ -89,11 +67,18 @@ export interface HostConfig {
   readonly error_pages: ErrorPagesConfig;
 }
 
-const managerUrl = z
-  .url({ protocol: /^https?$/, error: "expected an http or https URL" })
-  .refine((text) => !URL.canParse(text) || !(new URL(text).username || new URL(text).search), {
-    error: "may hold neither a user nor a query; the token has a key of its own",
-  });
+export interface PlacedHost {
+  readonly site: SiteConfig;
+  readonly host: HostConfig;
+  readonly path: readonly PropertyKey[];
+}
+
+/** Every host of every site, with its path in the configuration. */
+export function hostsOf({ sites }: AgentConfig): PlacedHost[] {
+  return sites.flatMap((site, index) =>
+    site.hosts.map((host, hostIndex) => ({ site, host, path: ["sites", index, "hosts", hostIndex] })),
+  );
+}
 
 /** What is wrong with a host of a site, or undefined. */
 function hostFault(text: string): string | undefined {
@@ -106,67 +91,6 @@ function hostFault(text: string): string | undefined {
 
 const emptyIsNone = z.string().transform((text) => (text === "" ? undefined : new Secret(text)));
 
-const managerSchema = z.strictObject({
-  url: managerUrl.describe("the Manager, Posthouse's or Flecto's"),
-  namespace: codeSchema.describe("code of the namespace"),
-  project: codeSchema.describe("code of the project"),
-  token: secretSchema.describe("API token with redirect:read, page:read and agent:write"),
-  authorization_header: z
-    .string()
-    .regex(/^[A-Za-z0-9-]+$/, "expected the name of a header")
-    .default("Authorization")
-    .describe("name of the header that carries the token"),
-  check_every: durationSchema
-    .prefault("5m")
-    .refine((ms) => ms >= 1000, "shorter than 1s")
-    .describe("how often the version is asked for"),
-  push: z.boolean().default(true).describe("listen for new versions, where the Manager offers it"),
-});
-
-const limitsSchema = z.strictObject({
-  regex_time: durationSchema
-    .prefault("20ms")
-    .refine((ms) => ms >= 1, "shorter than 1ms")
-    .describe("time for the patterns of one request; the rest is passed over"),
-  regex_uri: sizeSchema.prefault("2KiB").describe("no pattern is tried on a longer path and query"),
-  pattern_size: z
-    .int()
-    .min(1)
-    .max(5000)
-    .default(250)
-    .describe("steps in the program of a pattern; a larger one is refused"),
-  compiled_patterns: z.int().min(1).default(20_000).describe("compiled patterns that are kept"),
-});
-
-const ruleFile = z.string().refine((path) => ruleFileFormat(path) !== undefined, {
-  error: "the name must end with .yaml, .yml, .json, .tsv or .csv, or be _redirects",
-});
-
-const projectSchema = z
-  .strictObject({
-    manager: managerSchema.optional(),
-    file: ruleFile
-      .optional()
-      .describe("rules from a file, in place of a Manager: .yaml, .json, .tsv, .csv or _redirects"),
-    compat: z.enum(["flecto"]).optional().describe("answer as Flecto's Go agents do, with their misses"),
-    debug: z
-      .boolean()
-      .default(false)
-      .describe("with `compat: flecto`: its X-Middleware-Flecto headers on every answer"),
-    limits: limitsSchema.prefault({}),
-  })
-  .check(({ value, issues }) => {
-    if (issues.length > 0) return;
-    const { manager, file, compat, debug } = value;
-    const refuse = (path: string[], message: string): void =>
-      void issues.push({ code: "custom", input: value, path, message });
-    if (manager === undefined && file === undefined) refuse([], "names neither `manager` nor `file`");
-    if (manager !== undefined && file !== undefined)
-      refuse(["file"], "a project has `manager` or `file`, not both");
-    if (debug && compat === undefined)
-      refuse(["debug"], "these are Flecto's headers: it needs `compat: flecto`");
-  });
-
 const trustedHeaders = [
   "forwarded",
   "x-forwarded-for",
@@ -174,8 +98,6 @@ const trustedHeaders = [
   "x-forwarded-proto",
   "x-forwarded-by",
 ] as const;
-
-const headerName = z.string().regex(/^[A-Za-z0-9-]+$/, "expected the name of a header");
 
 const siteSchema = z
   .strictObject({
@@ -188,7 +110,7 @@ const siteSchema = z
       .array(z.enum(trustedHeaders))
       .default(["forwarded", "x-forwarded-for"])
       .describe("which of them; leave out those that these proxies do not write themselves"),
-    request_id: headerName
+    request_id: headerNameSchema
       .optional()
       .describe("header that carries an id of the request to the backend, such as X-Request-Id"),
     access_log: accessLogSchema.optional().describe("a line for every request; without it none"),
@@ -246,12 +168,18 @@ export const agentConfigSchema: z.ZodType<AgentConfig> = z
     state: z.string().min(1).describe("directory for the copies of what Managers published"),
     admin: z
       .strictObject({
-        listen: listenSchema
+        listen: listenOrPathSchema
           .prefault("127.0.0.1:9400")
-          .describe("address of health, status, hits and metrics"),
+          .describe("address of health, status, hits and metrics: HOST:PORT, [IPV6]:PORT or unix:/PATH"),
         token: emptyIsNone
           .optional()
-          .describe("wanted for status, hits and metrics, and for explaining an answer; health stays open"),
+          .describe(
+            "wanted for status, hits and metrics, for explaining an answer, and to change anything; health stays open",
+          ),
+        hosts: z
+          .array(z.string().min(1))
+          .optional()
+          .describe("names under which subscriptions may be controlled, beside IP addresses and localhost"),
       })
       .optional(),
     log: z
@@ -263,8 +191,11 @@ export const agentConfigSchema: z.ZodType<AgentConfig> = z
         format: z.enum(["json", "pretty"]).optional().describe("by default pretty on a terminal, else json"),
       })
       .prefault({}),
+    drain: drainSchema.prefault({}),
     projects: z.record(codeSchema, projectSchema).default({}),
     sites: z.array(siteSchema).default([]),
+    flags: flagsSchema.optional(),
+    events: eventsSchema.optional().describe("Celery's events, from brokers to a Leek API or a webhook"),
   })
   .check(({ value, issues }) => {
     if (issues.length > 0) return; // what is wrong alone is told first
@@ -282,7 +213,11 @@ export interface CrossProblem {
 function* crossProblems(config: AgentConfig): Generator<CrossProblem> {
   yield* listenProblems(config);
   yield* forwardLoops(config.sites);
-  for (const [index, site] of config.sites.entries()) yield* hostProblems(config, site, index);
+  for (const [index, site] of config.sites.entries()) {
+    yield* hostProblems(config, site, index);
+    const message = requestIdProblem(site.access_log?.format, site.request_id);
+    if (message !== undefined) yield { path: ["sites", index, "access_log", "format"], message };
+  }
   const sources = new Map<string, string>();
   for (const [name, { manager }] of Object.entries(config.projects)) {
     if (manager === undefined) continue;
@@ -294,19 +229,6 @@ function* crossProblems(config: AgentConfig): Generator<CrossProblem> {
         path: ["projects", name, "manager"],
         message: `is the same Manager project as projects.${other}`,
       };
-  }
-}
-
-function* listenProblems({ admin, sites }: AgentConfig): Generator<CrossProblem> {
-  const taken = new Map<string, string>();
-  if (admin) taken.set(formatListen(admin.listen), "admin");
-  for (const [index, { listen }] of sites.entries()) {
-    const address = formatListen(listen);
-    const other = taken.get(address);
-    if (other !== undefined && (listen.port !== 0 || listen.path !== undefined)) {
-      yield { path: ["sites", index, "listen"], message: `${other} listens on ${address} already` };
-    }
-    taken.set(address, `sites[${index}]`);
   }
 }
 

@@ -7,14 +7,16 @@ export interface WatchOptions {
   readonly onChange: () => Promise<void>;
   /** How often the file is looked at where the system tells nothing (network and container mounts). Default 2000. */
   readonly pollMs?: number;
+  /** The file's fingerprint before it was read first. */
+  readonly seen?: string;
 }
 
 /** Watches the configuration file, and SIGHUP. */
-export function watchConfig(path: string, { log, onChange, pollMs }: WatchOptions): Part {
+export function watchConfig(path: string, { log, onChange, pollMs, seen }: WatchOptions): Part {
   let isOn = false;
   let running: Promise<void> | undefined;
   let again = false;
-  const file = createFileWatch(path, { log, onChange: run, pollMs });
+  const file = createFileWatch(path, { log, onChange: run, pollMs, seen });
 
   function run(): void {
     again = running !== undefined;

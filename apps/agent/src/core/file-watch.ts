@@ -11,6 +11,8 @@ export interface FileWatchOptions {
   readonly onLook?: (found: "same" | "changed" | "missing") => void;
   /** How often the file is looked at where the system tells nothing (network and container mounts). Default 2000. */
   readonly pollMs?: number | undefined;
+  /** Its fingerprint before it was read: what changed between that and the start counts. By default that of the start. */
+  readonly seen?: string | undefined;
 }
 
 export interface FileWatch {
@@ -53,8 +55,9 @@ export function createFileWatch(path: string, options: FileWatchOptions): FileWa
 
   return {
     async start() {
-      seen = await fileFingerprint(path);
+      seen = options.seen ?? (await fileFingerprint(path));
       poll = setInterval(look, pollMs);
+      if (options.seen !== undefined) await look();
       try {
         watcher = watch(dirname(path), (_, file) => {
           if (file === null || file === basename(path) || file.startsWith("..")) void look();

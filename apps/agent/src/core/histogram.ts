@@ -28,11 +28,19 @@ interface SampleValue {
 export function histogramValues(
   name: string,
   labels: Readonly<Record<string, string>>,
-  { bounds, counts, sum }: Histogram,
+  {
+    bounds,
+    counts,
+    sum,
+  }: {
+    readonly bounds: readonly number[];
+    readonly counts: Iterable<number>;
+    readonly sum: number;
+  },
 ): SampleValue[] {
   const values: SampleValue[] = [];
   let total = 0;
-  for (const [index, count] of counts.entries()) {
+  for (const [index, count] of [...counts].entries()) {
     total += count;
     const le = String(bounds[index] ?? "+Inf");
     values.push({ metricName: `${name}_bucket`, labels: { ...labels, le }, value: total });

@@ -17,6 +17,9 @@ export interface Tallies {
 /** Called at scrape time: report each value with its labels. */
 type Reader = (report: (labels: Labels, value: number) => void) => void;
 
+/** Counts by size: one more than bounds, for what is above the last. */
+export type Distribution = Parameters<typeof histogramValues>[2];
+
 export interface Metrics {
   counter(name: string, help: string, labelNames?: readonly string[]): Tallies;
   /** `bounds` are upper bounds in seconds, ascending. */
@@ -26,6 +29,12 @@ export interface Metrics {
     labelNames: readonly string[],
     bounds: readonly number[],
   ): { with(labels: Labels): Histogram };
+  /** Histograms that somebody else keeps, whatever their unit. */
+  distribution(
+    name: string,
+    help: string,
+    read: (report: (labels: Labels, histogram: Distribution) => void) => void,
+  ): void;
   gauge(name: string, help: string, labelNames: readonly string[], read: Reader): void;
   /** A counter of what somebody else counts. */
   total(name: string, help: string, labelNames: readonly string[], read: Reader): void;
@@ -109,6 +118,17 @@ export function createMetrics(): Metrics {
     };
   };
 
+  const distribution: Metrics["distribution"] = (name, help, read) => {
+    registry.registerMetric({
+      name,
+      get: () => {
+        const values: unknown[] = [];
+        read((labels, each) => values.push(...histogramValues(name, labels, each)));
+        return Promise.resolve({ name, help, type: "histogram", aggregator: "sum", values });
+      },
+    } as unknown as Metric);
+  };
+
   gauge("process_resident_memory_bytes", "Memory of this process.", [], (report) =>
     report({}, process.memoryUsage.rss()),
   );
@@ -134,6 +154,7 @@ export function createMetrics(): Metrics {
   return {
     counter,
     histogram,
+    distribution,
     gauge,
     total,
     contentType: registry.contentType,

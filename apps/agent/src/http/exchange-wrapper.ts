@@ -88,7 +88,7 @@ export class ExchangeWrapper implements Exchange {
     this.inner.abort();
   }
 
-  switchProtocols(headers: readonly string[]): Duplex {
+  switchProtocols(headers: readonly string[] | undefined): Duplex {
     return this.inner.switchProtocols(headers);
   }
 }

@@ -1,5 +1,5 @@
 import type { Duplex, Readable } from "node:stream";
-import type { AccessRecord } from "./access-log/record.ts";
+import type { AccessRecord, AccessRequest } from "./access-log/record.ts";
 
 /**
  * One request and the answer to write: what every handler sees, whatever HTTP version and library carry it.
@@ -52,23 +52,41 @@ export interface Exchange {
   end(trailers: readonly string[]): void;
   /** Cuts the connection: an answer that was begun cannot be completed. */
   abort(): void;
-  /** Answers 101 and hands over the connection; only when `upgrade` is set. */
-  switchProtocols(headers: readonly string[]): Duplex;
+  /**
+   * Answers 101 and hands over the connection; only when `upgrade` is set. Without headers the answer is left to who
+   * gets the connection.
+   */
+  switchProtocols(headers: readonly string[] | undefined): Duplex;
 }
 
 /** Hears what happens to an exchange that is answered in pieces. */
 export interface ExchangeListener {
   /** More may be written. */
   onDrain(): void;
-  /** The client went away, or the answer has been sent; nothing follows. */
-  onClose(): void;
+  /**
+   * The client went away, or the answer has been sent; nothing follows. `refusedWith`: the server has answered with
+   * this status by itself, because what came of the request's body was no HTTP, or came too late.
+   */
+  onClose(refusedWith?: number): void;
 }
 
 /** Takes every exchange of a listener. What it throws becomes a 500. */
 export interface ExchangeHandler {
   handle(exchange: Exchange): void;
+  /** The server stops: this connection, which left HTTP here, is to end. Without it, it is cut at the deadline. */
+  leave?(connection: Duplex): void;
   /** The exchange to answer on where the server refuses by itself; without it the same. */
   watch?(exchange: Exchange): Exchange;
+  /** Hears of what was refused before it became an exchange. */
+  onRefused?(refusal: Refusal): void;
+}
+
+/** Bytes that were answered without an exchange; what is not known of the request is empty. */
+export interface Refusal extends AccessRequest {
+  readonly status: number;
+  /** Of the answer's body. */
+  readonly bytes: number;
+  readonly peer: string | undefined;
 }
 
 /** A short text answer. */

@@ -91,6 +91,8 @@ export class Node1Exchange implements Exchange {
     const length = Buffer.byteLength(body);
     if (length > 0 || (this.method !== "HEAD" && status !== 304))
       headers.push("Content-Length", String(length));
+    // Whoever sends too slowly would go on to do so (RFC 9110, 15.5.9).
+    if (status === 408) this.close = true;
     this.#complete(headers);
     const response = this.#response.writeHead(status, headers);
     const encoding = length === body.length ? "latin1" : "utf8";
@@ -106,7 +108,7 @@ export class Node1Exchange implements Exchange {
   }
 
   listen(listener: ExchangeListener): void {
-    this.#response.on("close", () => listener.onClose());
+    this.#response.on("close", (refusedWith?: number) => listener.onClose(refusedWith));
     this.#response.on("drain", () => listener.onDrain());
   }
 

@@ -1,6 +1,7 @@
 import { type IncomingMessage, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Tally } from "../core/metrics.ts";
 import type { Exchange, ExchangeListener } from "./exchange.ts";
 import { hasLength } from "./header-lines.ts";
 import type { RequestFacts } from "./node1-request.ts";
@@ -11,9 +12,14 @@ const silentMs = 60_000;
 /** For how long after the answer the client may still send, so that it can read the answer. */
 const lingerMs = 1_000;
 
+const onReadable = (): void => {};
+
 /**
  * A request that asks for another protocol. Node hands over its socket, so the answer is written here: 101 and the
  * tunnel, or a refusal after which the connection is closed, since what follows may be the other protocol already.
+ *
+ * What the client sends before the answer waits in the socket's own buffer, which stops reading when it is full: behind
+ * 101 it belongs to the tunnel (RFC 9110, 7.8), behind anything else it is thrown away unread.
  */
 export class UpgradeExchange implements Exchange {
   readonly method: string;
@@ -27,14 +33,23 @@ export class UpgradeExchange implements Exchange {
   readonly expectsContinue = false;
   readonly peer: string | undefined;
   readonly #socket: Socket;
-  readonly #rest: Buffer;
+  readonly #waiting: Tally;
   readonly #added: string[] = [];
   #onClose = (): void => {};
   #onDrain = (): void => {};
   #answered = false;
+  #waits = true;
   #endsWithConnection = false;
 
-  constructor(request: IncomingMessage, socket: Socket, rest: Buffer, facts: RequestFacts) {
+  constructor(
+    request: IncomingMessage,
+    socket: Socket,
+    {
+      rest,
+      facts,
+      waiting,
+    }: { readonly rest: Buffer; readonly facts: RequestFacts; readonly waiting: Tally },
+  ) {
     this.method = request.method ?? "GET";
     this.target = request.url ?? "/";
     this.rawHeaders = request.rawHeaders;
@@ -42,7 +57,10 @@ export class UpgradeExchange implements Exchange {
     this.upgrade = request.headers.upgrade ?? "";
     this.peer = peerOf(socket);
     this.#socket = socket;
-    this.#rest = rest;
+    this.#waiting = waiting;
+    waiting.value++;
+    if (rest.length > 0) socket.unshift(rest);
+    socket.on("readable", onReadable).on("close", this.#stopWaiting);
   }
 
   get scheme(): "http" | "https" {
@@ -67,7 +85,6 @@ export class UpgradeExchange implements Exchange {
     this.#onClose = () => listener.onClose();
     this.#onDrain = () => listener.onDrain();
     this.#socket.on("close", this.#onClose).on("drain", this.#onDrain);
-    this.#socket.resume();
   }
 
   inform(): void {}
@@ -95,15 +112,17 @@ export class UpgradeExchange implements Exchange {
     else this.#socket.destroy();
   }
 
-  switchProtocols(headers: readonly string[]): Duplex {
+  switchProtocols(headers: readonly string[] | undefined): Duplex {
     this.#answered = true;
-    let head = "HTTP/1.1 101 Switching Protocols\r\n";
-    for (let index = 0; index < headers.length; index += 2)
-      head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+    this.#stopWaiting();
     this.#socket.off("close", this.#onClose).off("drain", this.#onDrain);
     this.#socket.pause();
-    this.#socket.write(`${head}\r\n`, "latin1");
-    if (this.#rest.length > 0) this.#socket.unshift(this.#rest);
+    if (headers !== undefined) {
+      let head = "HTTP/1.1 101 Switching Protocols\r\n";
+      for (let index = 0; index < headers.length; index += 2)
+        head += `${headers[index]}: ${headers[index + 1]}\r\n`;
+      this.#socket.write(`${head}\r\n`, "latin1");
+    }
     return this.#socket;
   }
 
@@ -112,12 +131,20 @@ export class UpgradeExchange implements Exchange {
     const timer = setTimeout(() => socket.destroy(), lingerMs);
     socket.once("close", () => clearTimeout(timer));
     socket.end(last);
-    socket.resume();
   }
+
+  readonly #stopWaiting = (): void => {
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.#waiting.value--;
+    this.#socket.off("readable", onReadable).off("close", this.#stopWaiting);
+  };
 
   #writeHead(status: number, reason: string, headers: readonly string[]): void {
     if (this.#answered) return;
     this.#answered = true;
+    this.#stopWaiting();
+    this.#socket.resume();
     let head = `HTTP/1.1 ${status} ${reason}\r\n`;
     const all = [...headers, ...this.#added];
     for (let index = 0; index < all.length; index += 2) head += `${all[index]}: ${all[index + 1]}\r\n`;

@@ -7,23 +7,32 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { closeServer, type ListenAddress, type Log, listenOn, type Part } from "@posthouse/service";
+import { atPlace } from "../config/places.ts";
 import { defaultSiteLimits, type SiteLimits } from "../config/site-limits.ts";
-import type { Metrics, Tally } from "../core/metrics.ts";
 import type { Door } from "./door.ts";
 import { answerText, type Exchange, type ExchangeHandler } from "./exchange.ts";
+import type { HttpCounters } from "./http-metrics.ts";
 import { Node1Exchange } from "./node1-exchange.ts";
 import { createPipelines } from "./node1-pipelines.ts";
 import {
+  clientClosed,
+  endAbandoned,
   endBroken,
   endRefused,
+  isAnswered,
+  isWithinBody,
   parserRefusal,
   pendingResponse,
-  type RefusalReason,
+  refusalOf,
+  refusalOfBytes,
+  setPendingResponse,
+  statusCode,
 } from "./node1-refusals.ts";
 import { type RequestFacts, readRequest } from "./node1-request.ts";
 import { UpgradeExchange } from "./node1-upgrade.ts";
 import { createNode2Sessions } from "./node2.ts";
-import { setPeer } from "./peer.ts";
+import { peerOf, setPeer } from "./peer.ts";
+import { createSlowReaders } from "./slow-readers.ts";
 
 export interface HttpServer extends Part {
   /** Who answers and what is counted; replaced when the configuration changes. */
@@ -43,63 +52,18 @@ export interface ServerRole {
 export interface HttpServerOptions {
   readonly name: string;
   readonly listen: ListenAddress;
+  /** Where the configuration names the address. Default: `name`. */
+  readonly place?: string;
   readonly role: ServerRole;
   readonly log: Log;
 }
 
-export interface HttpCounters {
-  readonly requests: Tally;
-  readonly connections: Tally;
-  readonly open: Tally;
-  readonly refused: Readonly<Record<RefusalReason, Tally>>;
-  readonly failed: Tally;
-}
-
-/** How often slow headers and bodies are looked for. */
+/** How often slow headers, bodies and readers are looked for. */
 const connectionsCheckingInterval = 1000;
-
-/** Registers what HTTP servers count; the label `listener` tells them apart. */
-export function createHttpCounters(metrics: Metrics): (listener: string) => HttpCounters {
-  const requests = metrics.counter("posthouse_http_requests_total", "Requests that arrived.", ["listener"]);
-  const connections = metrics.counter("posthouse_http_connections_total", "Connections accepted.", [
-    "listener",
-  ]);
-  const refused = metrics.counter("posthouse_http_refused_total", "Requests and connections refused.", [
-    "listener",
-    "reason",
-  ]);
-  const failed = metrics.counter("posthouse_http_failed_total", "Requests answered with 500.", ["listener"]);
-  const open = new Map<string, Tally>();
-  metrics.gauge("posthouse_http_open_connections", "Connections open now.", ["listener"], (report) => {
-    for (const [listener, { value }] of open) report({ listener }, value);
-  });
-  return (listener) => {
-    const openHere = open.get(listener) ?? { value: 0 };
-    open.set(listener, openHere);
-    const refusal = (reason: RefusalReason): Tally => refused.with({ listener, reason });
-    return {
-      requests: requests.with({ listener }),
-      connections: connections.with({ listener }),
-      open: openHere,
-      failed: failed.with({ listener }),
-      refused: {
-        host: refusal("host"),
-        syntax: refusal("syntax"),
-        too_large: refusal("too_large"),
-        timeout: refusal("timeout"),
-        connections: refusal("connections"),
-        tls: refusal("tls"),
-        proxy_protocol: refusal("proxy_protocol"),
-        resets: refusal("resets"),
-        requests: refusal("requests"),
-      },
-    };
-  };
-}
 
 /** Makes a server for one address. `stop` lets running requests finish, telling their clients to reconnect. */
 export function createNode1Server(options: HttpServerOptions): HttpServer {
-  const { name, listen, log } = options;
+  const { name, listen, place = name, log } = options;
   let server: Server | undefined;
   let role = options.role;
   let address: ListenAddress | undefined;
@@ -107,11 +71,16 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   const pipelines = createPipelines();
   /** Connections that Node no longer counts among those of HTTP. */
   const upgraded = new Set<Duplex>();
-  /** Connections whose bytes make no sense any more. */
-  const broken = new WeakSet<Duplex>();
+  /** Connections whose bytes make no sense any more, and the status that says so. */
+  const broken = new WeakMap<Duplex, number>();
   /** Connections on which nothing of HTTP was said yet. */
   const entering = new Set<Socket>();
-  const node2 = createNode2Sessions({ name, role: () => role, log });
+  const slowReaders = createSlowReaders((client) => {
+    role.counters.refused.slow_reader.value++;
+    client.destroy();
+  });
+  const node2 = createNode2Sessions({ name, role: () => role, slowReaders, log });
+  let looking: NodeJS.Timeout | undefined;
 
   const part: HttpServer = {
     name,
@@ -133,6 +102,9 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
           requireHostHeader: false,
           optimizeEmptyRequests: true,
           shouldUpgradeCallback,
+          // Whatever NODE_OPTIONS say: between two servers a lenient one is how requests are smuggled.
+          insecureHTTPParser: false,
+          maxHeaderSize: (role.limits ?? defaultSiteLimits).header_size,
         },
         onRequest,
       );
@@ -146,10 +118,15 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       made.removeAllListeners("connection");
       made.on("connection", (socket) => onConnection(socket, (ready) => serveHttp1?.call(made, ready)));
       made.on("drop", () => role.counters.refused.connections.value++);
+      made.on("timeout", (socket) => {
+        role.counters.idle.value++;
+        socket.destroy();
+      });
       made.on("dropRequest", () => role.counters.refused.requests.value++);
-      address = await listenOn(made, listen);
+      address = await atPlace(place, () => listenOn(made, listen));
       made.on("error", (error) => log.error({ error, listener: name }, "the listener failed"));
       server = made;
+      looking = setInterval(look, connectionsCheckingInterval).unref();
     },
     async stop(deadlineMs) {
       state.draining = true;
@@ -160,19 +137,30 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
         node2.destroy();
         for (const socket of upgraded) socket.destroy();
       }, deadlineMs);
-      await closeServer(server, deadlineMs);
+      const closed = closeServer(server, deadlineMs);
+      for (const socket of upgraded) role.handler.leave?.(socket);
+      await closed;
       clearTimeout(timer);
+      clearInterval(looking);
     },
   };
 
-  function onConnection(socket: Socket, serveHttp1: (socket: Socket) => void): void {
+  function look(): void {
+    const now = performance.now();
+    slowReaders.look(now, (role.limits ?? defaultSiteLimits).read_time);
+    node2.look(now);
+  }
+
+  function onConnection(socket: Socket, toNode: (socket: Socket) => void): void {
     const { counters, door } = role;
+    const serveHttp1 = (ready: Socket): void => {
+      slowReaders.watch(ready);
+      ready.once("close", () => slowReaders.forget(ready));
+      toNode(ready);
+    };
     counters.connections.value++;
     counters.open.value++;
-    socket.once("close", () => {
-      counters.open.value--;
-      upgraded.delete(socket);
-    });
+    socket.once("close", () => counters.open.value--);
     if (listen.path !== undefined) setPeer(socket, "unix");
     if (door === undefined) {
       serveHttp1(socket);
@@ -198,10 +186,16 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     role.counters.requests.value++;
     const facts = readRequest(request);
     // What was pipelined waits for its turn: only safe requests may run side by side (RFC 9112, 9.3.2).
-    if (response.socket === null)
-      pipelines.wait(request, response, () => serve(request, response, facts, expectsContinue));
+    if (response.socket === null) {
+      pipelines.wait(request, response, () => {
+        setPendingResponse(request.socket, response);
+        serve(request, response, facts, expectsContinue);
+      });
+      return;
+    }
+    setPendingResponse(request.socket, response);
     // The parser looks at the Transfer-Encoding and the first chunks after it has announced the request.
-    else if (facts.body === "chunked") setImmediate(serve, request, response, facts, expectsContinue);
+    if (facts.body === "chunked") setImmediate(serve, request, response, facts, expectsContinue);
     else serve(request, response, facts, expectsContinue);
   }
 
@@ -211,7 +205,12 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     facts: RequestFacts,
     expectsContinue: boolean,
   ): void {
-    if (response.destroyed || (broken.has(request.socket) && !request.complete)) return;
+    const brokenWith = broken.get(request.socket);
+    if (brokenWith !== undefined && !request.complete) {
+      role.handler.onRefused?.(refusalOf(request, request.socket, { status: brokenWith, bytes: 0 }));
+      return;
+    }
+    if (response.destroyed) return;
     // Node drops what is pipelined behind a request that could have left HTTP, so nothing may follow it.
     const close = facts.upgrades || isLastOnConnection(response);
     const exchange = new Node1Exchange(request, response, facts, { close, expectsContinue, server: state });
@@ -233,6 +232,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   function onExpectation(request: IncomingMessage, response: ServerResponse): void {
     role.counters.requests.value++;
     role.counters.refused.syntax.value++;
+    if (response.socket !== null) setPendingResponse(request.socket, response);
     const facts = readRequest(request);
     const exchange = new Node1Exchange(request, response, facts, {
       close: true,
@@ -260,9 +260,12 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   function onUpgrade(request: IncomingMessage, socket: Duplex, rest: Buffer): void {
     role.counters.requests.value++;
     const facts = readRequest(request);
-    const exchange = new UpgradeExchange(request, socket as Socket, rest, facts);
+    const waiting = role.counters.upgrading;
+    const exchange = new UpgradeExchange(request, socket as Socket, { rest, facts, waiting });
     socket.on("error", () => socket.destroy());
     upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    slowReaders.forget(socket);
     try {
       if (facts.refusal !== undefined) answerRefused(exchange, 400, `${facts.refusal}\n`);
       else if (request.rawHeaders.length > (role.limits ?? defaultSiteLimits).headers * 2)
@@ -276,22 +279,38 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   }
 
   /** No tunnel to just anywhere is made here (RFC 9110, 9.3.6). */
-  function onConnect(_: IncomingMessage, socket: Duplex): void {
+  function onConnect(request: IncomingMessage, socket: Duplex): void {
     role.counters.requests.value++;
     role.counters.refused.syntax.value++;
-    endRefused(socket, "405 Method Not Allowed");
+    const bytes = endRefused(socket, "405 Method Not Allowed");
+    role.handler.onRefused?.(refusalOf(request, socket, { status: 405, bytes }));
   }
 
-  function onClientError(error: NodeJS.ErrnoException, socket: Duplex): void {
+  function onClientError(error: NodeJS.ErrnoException & { rawPacket?: Buffer }, socket: Duplex): void {
     const [status, reason] = parserRefusal(error.code);
     if (error.code !== "ECONNRESET" && broken.has(socket)) return;
     if (error.code === "ECONNRESET" || !socket.writable) {
       socket.destroy();
       return;
     }
-    broken.add(socket);
+    if (error.code === "HPE_INVALID_EOF_STATE" && isAnswered(socket)) {
+      socket.end();
+      return;
+    }
+    if (error.code === "HPE_INVALID_EOF_STATE" && isWithinBody(socket)) {
+      broken.set(socket, clientClosed);
+      endAbandoned(socket);
+      return;
+    }
+    broken.set(socket, statusCode(status));
     role.counters.refused[reason].value++;
-    endBroken(socket, status);
+    // Afterwards, a client that has gone cannot be asked for its address.
+    peerOf(socket as Socket);
+    const packet = pendingResponse(socket) === undefined ? error.rawPacket : undefined;
+    endBroken(socket, status, (bytes) => {
+      const refusal = refusalOfBytes(socket, packet, { status: statusCode(status), bytes });
+      if (refusal !== undefined) role.handler.onRefused?.(refusal);
+    });
   }
 
   return part;
@@ -311,6 +330,7 @@ function applyLimits(server: Server, limits: SiteLimits = defaultSiteLimits): vo
   server.keepAliveTimeout = limits.keep_alive;
   // Node would leave out headers beyond its count without a word; they are counted where requests are read.
   server.maxHeadersCount = 0;
+  // An option that Node reads for each connection; to change it, which Node does not promise, is tested.
   Object.assign(server, { maxHeaderSize: limits.header_size });
 }
 

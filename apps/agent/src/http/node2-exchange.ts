@@ -1,12 +1,10 @@
 import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 import type { Duplex, Readable } from "node:stream";
-import type { Exchange, ExchangeListener } from "./exchange.ts";
+import { answerText, type Exchange, type ExchangeListener } from "./exchange.ts";
 import type { Request2 } from "./node2-request.ts";
 
 /** For how long after its answer a request may still be sending, so that the client can read the answer. */
 const lingerMs = 1_000;
-/** How long a client may take nothing of an answer that is all there. */
-const silentMs = 60_000;
 const connectionHeaders = new Set([
   "connection",
   "keep-alive",
@@ -32,8 +30,16 @@ export class Node2Exchange implements Exchange {
   readonly #stream: ServerHttp2Stream;
   readonly #hasBody: boolean;
   readonly #added: string[] = [];
+  readonly #onWhole: (stream: ServerHttp2Stream) => void;
+  #listener: ExchangeListener | undefined;
 
-  constructor(stream: ServerHttp2Stream, request: Request2, peer: string | undefined) {
+  /** `onWhole` is called when nothing more is added to the answer. */
+  constructor(
+    stream: ServerHttp2Stream,
+    request: Request2,
+    peer: string | undefined,
+    onWhole: (stream: ServerHttp2Stream) => void,
+  ) {
     this.method = request.method;
     this.target = request.target;
     this.authority = request.authority;
@@ -42,6 +48,7 @@ export class Node2Exchange implements Exchange {
     this.expectsContinue = request.expects !== undefined;
     this.#stream = stream;
     this.#hasBody = request.hasBody;
+    this.#onWhole = onWhole;
     stream.on("trailers", (_headers: unknown, _flags: number, raw: string[] = []) => {
       this.trailers = raw;
     });
@@ -53,6 +60,11 @@ export class Node2Exchange implements Exchange {
 
   get aborted(): boolean {
     return this.#stream.aborted || this.#stream.destroyed || this.#stream.closed;
+  }
+
+  /** Whether the request is still on its way, read or not. */
+  get isArriving(): boolean {
+    return this.#hasBody && this.#stream.state.state === constants.NGHTTP2_STREAM_STATE_OPEN;
   }
 
   get answered(): boolean {
@@ -70,7 +82,17 @@ export class Node2Exchange implements Exchange {
     this.send(status, "", headers, bytes);
   }
 
+  /** Ends a request that does not become whole: with 408, unless an answer was begun. */
+  timeOut(): void {
+    if (this.aborted) return;
+    // Whoever reads the body must not take its end for the whole.
+    this.#listener?.onClose();
+    if (this.answered) this.abort();
+    else answerText(this, 408, "request timeout\n");
+  }
+
   listen(listener: ExchangeListener): void {
+    this.#listener = listener;
     // A stream that is reset without an error also ends its body: whoever reads that must know better before.
     this.#stream.on("aborted", () => listener.onClose());
     this.#stream.on("close", () => listener.onClose());
@@ -109,6 +131,7 @@ export class Node2Exchange implements Exchange {
   }
 
   abort(): void {
+    if (this.aborted) return;
     this.wasCut = true;
     this.#stream.destroy(new Error("the answer cannot be completed"));
   }
@@ -128,7 +151,7 @@ export class Node2Exchange implements Exchange {
   /** What passed over for a moment; then the client is told to stop (RFC 9113, 8.1). */
   #discardRest(): void {
     const stream = this.#stream;
-    stream.setTimeout(silentMs, () => stream.destroy(new Error("the client takes nothing of its answer")));
+    this.#onWhole(stream);
     if (stream.readableEnded || !this.#hasBody) {
       stream.resume();
       return;

@@ -19,16 +19,14 @@ const fieldName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const fieldValue = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/;
 const path = /^[\x21-\x7e\x80-\xff]+$/;
 const forbidden = new Set(["connection", "keep-alive", "proxy-connection", "transfer-encoding", "upgrade"]);
-/** Of a header list, as RFC 9113, 6.5.2 counts it. */
-export const maxHeaderListBytes: number = 16 * 1024;
 const fieldOverheadBytes = 32;
 const digits = /^\d{1,15}$/;
 
 /**
  * Reads the header list of a request, names and values in turn, pseudo headers among them. Refuses what could not be said
- * in HTTP/1.1, or would be understood differently there (RFC 9113, 8.2, 8.3 and 10.3).
+ * in HTTP/1.1, or would be understood differently there (RFC 9113, 8.2, 8.3 and 10.3). `maxBytes` is counted as 6.5.2 says.
  */
-export function readRequest2(list: readonly string[], endsWithHead: boolean): Request2 {
+export function readRequest2(list: readonly string[], endsWithHead: boolean, maxBytes: number): Request2 {
   const pseudo: Record<string, string> = {};
   const headers: string[] = [];
   let host: string | undefined;
@@ -81,8 +79,7 @@ export function readRequest2(list: readonly string[], endsWithHead: boolean): Re
     ],
     hasBody,
     expects,
-    refusal:
-      bytes > maxHeaderListBytes ? [431, "the headers are too large"] : refusalOf(fault, method, expects),
+    refusal: bytes > maxBytes ? [431, "the headers are too large"] : refusalOf(fault, method, expects),
   };
 }
 

@@ -2,6 +2,7 @@
  * The PROXY header that a load balancer writes before anything else (HAProxy's PROXY protocol, versions 1 and 2). Strict:
  * there is one way to write each header, and what is not that is refused.
  */
+import { crc32c } from "./crc32c.ts";
 import { canonicalIp } from "./ip-address.ts";
 
 export interface ProxyHeader {
@@ -70,7 +71,8 @@ function parseBinary(bytes: Buffer): ProxyHeader | "more" | "bad" {
   const needed = addressBytes[family];
   // What it says it carries is a stream, or nothing is said.
   if (needed === undefined || (family === 0 ? transport !== 0 : transport !== 1)) return "bad";
-  if (family !== 0 && (length < needed || !areExtensions(bytes.subarray(16 + needed, total)))) return "bad";
+  if (family !== 0 && (length < needed || !areExtensions(bytes.subarray(0, total), 16 + needed)))
+    return "bad";
   return { bytes: total, source: sourceOf(family, bytes.subarray(16, total)) };
 }
 
@@ -81,9 +83,22 @@ function sourceOf(family: number, addresses: Buffer): string | undefined {
   return canonicalIp(words.join(":"));
 }
 
-/** Type, length and value in turn, to the last byte. */
-function areExtensions(bytes: Buffer): boolean {
-  let at = 0;
-  while (at + 3 <= bytes.length) at += 3 + bytes.readUInt16BE(at + 1);
-  return at === bytes.length;
+const checksumType = 3;
+
+/** Type, length and value in turn, to the last byte; a checksum among them must be that of the header. */
+function areExtensions(header: Buffer, from: number): boolean {
+  let at = from;
+  while (at + 3 <= header.length) {
+    const length = header.readUInt16BE(at + 1);
+    const value = at + 3;
+    if (header[at] === checksumType && !(length === 4 && isChecksum(header, value))) return false;
+    at = value + length;
+  }
+  return at === header.length;
+}
+
+/** Whether the four bytes there are the CRC32C of the header with zeros in their place. */
+function isChecksum(header: Buffer, at: number): boolean {
+  if (at + 4 > header.length) return false;
+  return header.readUInt32BE(at) === crc32c(Buffer.from(header).fill(0, at, at + 4));
 }

@@ -1,7 +1,8 @@
 import { constants, createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { createSecureContext, type SecureContext, type SecureContextOptions } from "node:tls";
-import type { TlsConfig } from "../config/listener.ts";
+import type { ConfigLocator } from "@posthouse/service";
+import type { CertificateConfig, TlsConfig } from "../config/listener.ts";
 import { agentErrors } from "../core/errors.ts";
 
 /** A certificate that can be served. */
@@ -24,12 +25,29 @@ const ciphers = [
 ].join(":");
 
 /**
- * Reads and checks all that a listener needs. `key` is where the configuration names it, such as `sites[0].tls`.
- * Throws TLS_… errors with the key and the file.
+ * Reads and checks all that a listener needs. `at` tells where the configuration names a value of `config`, such as
+ * `sites[0].tls.certificates[1].key`. Throws TLS_… errors with the place and the file.
  */
-export async function loadCertificates(config: TlsConfig, key: string): Promise<ServedCertificate[]> {
-  const clients = config.client_certificates;
-  const ca = clients && (await readAuthorities(clients.ca, `${key}.client_certificates.ca`));
+export async function loadCertificates(config: TlsConfig, at: ConfigLocator): Promise<ServedCertificate[]> {
+  const ca = await loadClientAuthorities(config, at);
+  return Promise.all(config.certificates.map((_, index) => loadCertificate(config, index, at, ca)));
+}
+
+/** Reads and checks the authorities of client certificates, where there are any. Throws TLS_… errors. */
+export async function loadClientAuthorities(
+  { client_certificates: clients }: TlsConfig,
+  at: ConfigLocator,
+): Promise<Buffer | undefined> {
+  return clients && (await readAuthorities(clients.ca, at(["client_certificates", "ca"])));
+}
+
+/** As `loadCertificates`, for one of them, with these authorities of client certificates. */
+export async function loadCertificate(
+  config: TlsConfig,
+  index: number,
+  at: ConfigLocator,
+  ca?: Buffer,
+): Promise<ServedCertificate> {
   const shared: SecureContextOptions = {
     minVersion: config.min_version,
     maxVersion: "TLSv1.3",
@@ -38,29 +56,24 @@ export async function loadCertificates(config: TlsConfig, key: string): Promise<
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
     ca,
   };
-  return Promise.all(
-    config.certificates.map(async (files, index) => {
-      const at = `${key}.certificates[${index}]`;
-      const [cert, privateKey] = await Promise.all([
-        read(files.cert, `${at}.cert`),
-        read(files.key, `${at}.key`),
-      ]);
-      const leaf = parse(files.cert, `${at}.cert`, "certificate", () => new X509Certificate(cert));
-      const parsed = parse(files.key, `${at}.key`, "private key", () => createPrivateKey(privateKey));
-      if (!fits(leaf, parsed)) {
-        const about = { key: `${at}.key`, file: files.key, certificate: files.cert };
-        throw agentErrors.create("TLS_KEY_MISMATCH", about);
-      }
-      const options = { ...shared, cert, key: privateKey };
-      return {
-        names: namesOf(leaf),
-        file: files.cert,
-        expires: new Date(leaf.validTo),
-        context: makeContext(options, key),
-        options,
-      };
-    }),
-  );
+  const files = config.certificates[index] as CertificateConfig;
+  const certPlace = at(["certificates", index, "cert"]);
+  const keyPlace = at(["certificates", index, "key"]);
+  const [cert, key] = await Promise.all([read(files.cert, certPlace), read(files.key, keyPlace)]);
+  const leaf = parse(files.cert, certPlace, "certificate", () => new X509Certificate(cert));
+  const privateKey = parse(files.key, keyPlace, "private key", () => createPrivateKey(key));
+  if (!fits(leaf, privateKey)) {
+    const about = { key: keyPlace, file: files.key, certificate: files.cert };
+    throw agentErrors.create("TLS_KEY_MISMATCH", about);
+  }
+  const options = { ...shared, cert, key };
+  return {
+    names: namesOf(leaf),
+    file: files.cert,
+    expires: new Date(leaf.validTo),
+    context: makeContext(options, at(config.ciphers === undefined ? [] : ["ciphers"])),
+    options,
+  };
 }
 
 function fits(leaf: X509Certificate, key: KeyObject): boolean {
@@ -79,7 +92,8 @@ function makeContext(options: SecureContextOptions, key: string): SecureContext 
   }
 }
 
-async function readAuthorities(file: string, key: string): Promise<Buffer> {
+/** The certificates of a file of authorities. Throws TLS_FILE_UNREADABLE, TLS_FILE_UNUSABLE. */
+export async function readAuthorities(file: string, key: string): Promise<Buffer> {
   const bytes = await read(file, key);
   parse(file, key, "certificate", () => new X509Certificate(bytes));
   return bytes;

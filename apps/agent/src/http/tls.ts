@@ -4,8 +4,9 @@
  */
 import type { Socket } from "node:net";
 import { createServer, type Server, type TLSSocket } from "node:tls";
-import type { Log, Part } from "@posthouse/service";
+import type { ConfigLocator, Log, Part } from "@posthouse/service";
 import type { TlsConfig } from "../config/listener.ts";
+import { describeFailure, type Failure } from "../core/failure.ts";
 import { createFileWatch, type FileWatch } from "../core/file-watch.ts";
 import { loadCertificates, type ServedCertificate } from "./tls-files.ts";
 import type { TlsMetrics } from "./tls-metrics.ts";
@@ -13,6 +14,8 @@ import type { TlsMetrics } from "./tls-metrics.ts";
 export interface Tls extends Part {
   /** What it was made of: the same when nothing changed. */
   readonly key: string;
+  /** Why the files as they are now are not served; undefined while they are. */
+  readonly failure: Failure | undefined;
   /** Shakes hands; then calls one of the two. A connection that is refused is closed. */
   accept(socket: Socket, secured: (socket: TLSSocket) => void, refused: (reason: string) => void): void;
 }
@@ -21,8 +24,8 @@ export interface TlsOptions {
   readonly config: TlsConfig;
   /** Name of the listener in log and metrics. */
   readonly listener: string;
-  /** Where the configuration stands, such as `sites[0].tls`. */
-  readonly configKey: string;
+  /** Tells where a value of `config` stands. */
+  readonly at: ConfigLocator;
   readonly log: Log;
   readonly metrics: TlsMetrics;
   /** How often files are looked at where the system tells nothing. Default 2000. */
@@ -34,20 +37,19 @@ interface Waiting {
   readonly refused: (reason: string) => void;
 }
 
-const handshakeMs = 10_000;
-
 export function tlsKey({ listener, config }: Pick<TlsOptions, "listener" | "config">): string {
   return `tls ${listener} ${JSON.stringify(config)}`;
 }
 
 /** Makes the TLS side of a listener. `start` reads the files and throws TLS_… errors. */
 export function createTls(options: TlsOptions): Tls {
-  const { config, listener, configKey, log, metrics } = options;
+  const { config, listener, at, log, metrics } = options;
   const clients = config.client_certificates;
   let certificates: readonly ServedCertificate[] = [];
   let server: Server | undefined;
   let watches: FileWatch[] = [];
   let loading: Promise<void> = Promise.resolve();
+  let failure: Failure | undefined;
   const waiting = new WeakMap<Socket, Waiting>();
 
   function use(loaded: readonly ServedCertificate[]): void {
@@ -64,11 +66,13 @@ export function createTls(options: TlsOptions): Tls {
 
   async function reload(): Promise<void> {
     try {
-      use(await loadCertificates(config, configKey));
+      use(await loadCertificates(config, at));
       server?.setSecureContext(certificates[0]?.options ?? {});
+      failure = undefined;
       metrics.reloaded(listener, true);
       log.info({ listener }, "certificates read again");
     } catch (error) {
+      failure = describeFailure(error, failure);
       metrics.reloaded(listener, false);
       log.error({ error, listener }, "the changed certificates cannot be used; the old ones are served on");
     }
@@ -77,7 +81,7 @@ export function createTls(options: TlsOptions): Tls {
   function make(): Server {
     const made = createServer({
       ...certificates[0]?.options,
-      handshakeTimeout: handshakeMs,
+      handshakeTimeout: config.handshake_time,
       ALPNProtocols: config.http2 ? ["h2", "http/1.1"] : ["http/1.1"],
       requestCert: clients !== undefined,
       rejectUnauthorized: clients?.required === true,
@@ -109,8 +113,11 @@ export function createTls(options: TlsOptions): Tls {
   return {
     name: `tls ${listener}`,
     key: tlsKey(options),
+    get failure() {
+      return failure;
+    },
     async start() {
-      use(await loadCertificates(config, configKey));
+      use(await loadCertificates(config, at));
       server = make();
       const files = new Set(config.certificates.flatMap(({ cert, key }) => [cert, key]));
       if (clients !== undefined) files.add(clients.ca);

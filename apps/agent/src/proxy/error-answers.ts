@@ -51,23 +51,12 @@ export function createErrorAnswers({ pages, compat }: ErrorAnswersOptions): Erro
   };
 }
 
-/** Reads the files of `error_pages`. Throws FILE_NOT_READABLE. */
-export async function loadErrorPages(
-  files: Readonly<Record<string, string>>,
-): Promise<ReadonlyMap<number, ErrorPage>> {
-  const pages = new Map<number, ErrorPage>();
-  for (const [status, file] of Object.entries(files)) {
-    const body = await readPage(file);
-    pages.set(Number(status), { contentType: types[extname(file).toLowerCase()] ?? plain, body });
-  }
-  return pages;
-}
-
-async function readPage(file: string): Promise<string> {
+/** Reads one file of `error_pages`. Throws FILE_NOT_READABLE. */
+export async function loadErrorPage(file: string): Promise<ErrorPage> {
   try {
     const bytes = await readFile(file);
     if (bytes.length > maxPageBytes) throw new Error("it is larger than 1 MiB");
-    return bytes.toString("utf8");
+    return { contentType: types[extname(file).toLowerCase()] ?? plain, body: bytes.toString("utf8") };
   } catch (cause) {
     throw agentErrors.create("FILE_NOT_READABLE", { file, reason: String(cause) }, { cause });
   }

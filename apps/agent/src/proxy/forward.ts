@@ -6,13 +6,15 @@ import type { Part } from "@posthouse/service";
 import type { BackendAddress } from "./backend/connection.ts";
 import type { ResponseHead } from "./backend/response-head.ts";
 import { type Balance, type Balancer, createBalancer } from "./balancer.ts";
+import type { BodyRate } from "./body-rate.ts";
 import { createDeadlines, type Deadlines } from "./deadlines.ts";
+import type { FailureLog } from "./failure-log.ts";
 import { createHealthCheck, type HealthCheckOptions } from "./health-check.ts";
 import type { ForwardCounters } from "./metrics.ts";
 import { openTunnel, type Tunnel } from "./tunnel.ts";
 import { Upstream, type UpstreamOptions } from "./upstream.ts";
 
-export interface ForwardLimits {
+export interface ForwardLimits extends BodyRate {
   readonly connectMs: number;
   readonly firstByteMs: number;
   /** Longest silence of the backend in the middle of its answer. */
@@ -34,22 +36,27 @@ export interface ForwardOptions {
   readonly upstream: UpstreamOptions;
   readonly limits: ForwardLimits;
   readonly counters: ForwardCounters;
+  readonly tellFailure: FailureLog;
+  /** The certificates in `tls.ca`, where one is named. */
+  readonly authorities?: string | undefined;
   readonly health?: Omit<HealthCheckOptions, "upstreams"> | undefined;
 }
 
 export interface Forward extends Part {
-  /** Its name in metrics. */
+  /** Its name in metrics and in the log. */
   readonly site: string;
   readonly upstreams: readonly Upstream[];
   readonly balancer: Balancer;
   readonly deadlines: Deadlines;
   readonly limits: ForwardLimits;
   readonly count: ForwardCounters;
+  readonly tellFailure: FailureLog;
+  readonly authorities: string | undefined;
   responseHeaders(head: ResponseHead): string[];
   tunnel(client: Duplex, backend: Duplex): void;
 }
 
-const finishEveryMs = 25;
+const finishEveryMs = { first: 25, last: 250 };
 
 /** Makes a forward; `start` begins its timers, `stop` lets running requests end within the deadline. */
 export function createForward(options: ForwardOptions): Forward {
@@ -58,6 +65,7 @@ export function createForward(options: ForwardOptions): Forward {
     (address) => new Upstream(address, options.upstream, counters.upstream(address.text)),
   );
   const tunnels = new Set<Tunnel>();
+  let stopBy = Number.POSITIVE_INFINITY;
   const health = options.health && createHealthCheck({ ...options.health, upstreams });
   const deadlines = createDeadlines((now) => {
     for (const { pool } of upstreams) pool.sweep(now);
@@ -71,23 +79,31 @@ export function createForward(options: ForwardOptions): Forward {
     deadlines,
     limits,
     count: counters,
+    tellFailure: options.tellFailure,
+    authorities: options.authorities,
     responseHeaders: (head) => head.headers,
     tunnel(client, backend) {
       counters.tunnels(1);
-      const tunnel = openTunnel(client, backend, limits.tunnelIdleMs, () => {
+      const tunnel = openTunnel(client, backend, limits.tunnelIdleMs, (wasIdle) => {
         tunnels.delete(tunnel);
         counters.tunnels(-1);
+        if (wasIdle) counters.limited("tunnel");
       });
       tunnels.add(tunnel);
     },
     async start() {
+      stopBy = Number.POSITIVE_INFINITY;
       deadlines.start();
       await health?.start();
     },
     async stop(deadlineMs) {
-      const end = performance.now() + deadlineMs;
+      stopBy = Math.min(stopBy, performance.now() + deadlineMs);
       await health?.stop(deadlineMs);
-      while (deadlines.size + tunnels.size > 0 && performance.now() < end) await sleep(finishEveryMs);
+      let pauseMs = finishEveryMs.first;
+      while (deadlines.size + tunnels.size > 0 && performance.now() < stopBy) {
+        await sleep(Math.min(pauseMs, stopBy - performance.now()));
+        pauseMs = Math.min(pauseMs * 1.1, finishEveryMs.last);
+      }
       deadlines.stop();
       for (const tunnel of tunnels) tunnel.destroy();
       for (const { pool } of upstreams) pool.destroy();

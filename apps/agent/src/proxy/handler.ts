@@ -7,8 +7,7 @@ import type { Forward } from "./forward.ts";
 import type { Forwarding } from "./forwarded.ts";
 import { ProxiedRequest } from "./proxied-request.ts";
 import { formatRequestHead } from "./request-head.ts";
-
-const maxPasses = 8;
+import { isCircling } from "./via.ts";
 
 export interface ProxyHandlerOptions {
   readonly forward: Forward;
@@ -16,8 +15,8 @@ export interface ProxyHandlerOptions {
   readonly host: string | undefined;
   readonly clients: ClientAddressResolver;
   readonly forwarding: Forwarding;
-  /** Name of this agent in `Via`. */
-  readonly name: string;
+  /** Name of this agent in `Via`, in lower case. */
+  readonly viaName: string;
   /** Header that carries an id of the request. */
   readonly requestIdHeader: string | undefined;
   readonly errors: ErrorAnswers;
@@ -28,17 +27,16 @@ export interface ProxyHandler {
 }
 
 export function createProxyHandler(options: ProxyHandlerOptions): ProxyHandler {
-  const { forward, clients, forwarding, requestIdHeader, errors } = options;
-  const passes = ` ${options.name.toLowerCase()}`;
+  const { forward, clients, forwarding, viaName, requestIdHeader, errors } = options;
   const via: Readonly<Record<Exchange["httpVersion"], string>> = {
-    "1.0": `Via: 1.0 ${options.name}\r\n`,
-    "1.1": `Via: 1.1 ${options.name}\r\n`,
-    "2.0": `Via: 2.0 ${options.name}\r\n`,
+    "1.0": `Via: 1.0 ${viaName}\r\n`,
+    "1.1": `Via: 1.1 ${viaName}\r\n`,
+    "2.0": `Via: 2.0 ${viaName}\r\n`,
   };
   const idName = requestIdHeader?.toLowerCase();
   return {
     handle(exchange, host) {
-      if (timesPassed(exchange.rawHeaders, passes) > maxPasses) {
+      if (isCircling(exchange.rawHeaders, viaName)) {
         forward.count.refused(errors.answer(exchange, 508), "loop");
         return;
       }
@@ -67,18 +65,6 @@ export function createProxyHandler(options: ProxyHandlerOptions): ProxyHandler {
       new ProxiedRequest(exchange, forward, head, client.ip, errors).start();
     },
   };
-}
-
-/** How often the Via of a request names this agent (RFC 9110, 7.6.3): agents may stand in a row, but not in a circle. */
-function timesPassed(rawHeaders: readonly string[], name: string): number {
-  let times = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    const header = rawHeaders[index];
-    if (header?.length !== 3 || header.toLowerCase() !== "via") continue;
-    for (const element of rawHeaders[index + 1]?.split(",") ?? [])
-      if (`${element.trim().toLowerCase()} `.includes(`${name} `)) times++;
-  }
-  return times;
 }
 
 /** The target as an origin server is asked: what follows the authority of an absolute one, else as it is (RFC 9112, 3.2). */

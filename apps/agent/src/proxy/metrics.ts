@@ -1,13 +1,15 @@
 import type { Metrics, Tally } from "../core/metrics.ts";
-import type { FailureReason } from "./proxied-request.ts";
+import type { FailureReason } from "./failure-reason.ts";
 import type { Upstream } from "./upstream.ts";
 
 /** What one forward counts. */
 export interface ForwardCounters {
   answered(status: number): void;
-  failed(reason: FailureReason, upstream: Upstream | undefined, error?: Error): void;
+  failed(reason: FailureReason, upstream: Upstream | undefined): void;
   /** `status` is what was shown; 0 when the client was gone. */
   refused(status: number, reason: FailureReason): void;
+  /** A limit ended a request, or an attempt at a backend. */
+  limited(limit: ForwardLimit): void;
   retried(): void;
   clientGone(): void;
   /** A request was answered whole, cut off or given up. */
@@ -17,6 +19,11 @@ export interface ForwardCounters {
   tunnels(change: number): void;
   upstream(address: string): UpstreamCounters;
 }
+
+// biome-ignore format: one line
+const limits = ["connect", "first_byte", "idle", "client", "total", "tunnel", "max_body", "waiting"] as const;
+/** The keys of a forward that end what goes beyond them. */
+export type ForwardLimit = (typeof limits)[number];
 
 /** What is counted of one upstream of a forward. */
 export interface UpstreamCounters {
@@ -43,6 +50,11 @@ export function createForwardCounters(metrics: Metrics): (site: string) => Forwa
     "posthouse_proxy_errors_total",
     "Requests answered with an error of the proxy's own.",
     ["site", "status"],
+  );
+  const limited = metrics.counter(
+    "posthouse_proxy_limits_total",
+    "What a limit of a forward ended, by the limit's key: requests, attempts at a backend, tunnels.",
+    ["site", "limit"],
   );
   const retries = metrics.counter("posthouse_proxy_retries_total", "Requests sent to another upstream.", [
     "site",
@@ -79,6 +91,7 @@ export function createForwardCounters(metrics: Metrics): (site: string) => Forwa
     const bytesIn = bytes.with({ site, direction: "request" });
     const bytesOut = bytes.with({ site, direction: "response" });
     const retried = retries.with({ site });
+    const struck = new Map(limits.map((limit) => [limit, limited.with({ site, limit })]));
     const gone = aborted.with({ site });
     const duration = durations.with({ site });
     const tunnels = open.get(site) ?? { value: 0 };
@@ -88,9 +101,15 @@ export function createForwardCounters(metrics: Metrics): (site: string) => Forwa
     };
     return {
       answered: (status) => add(classes[Math.floor(status / 100) - 1]),
-      failed: (reason, upstream) =>
-        add(failures.with({ site, upstream: upstream?.address.text ?? "", reason })),
-      refused: (status) => status > 0 && add(errors.with({ site, status: String(status) })),
+      failed(reason, upstream) {
+        add(failures.with({ site, upstream: upstream?.address.text ?? "", reason }));
+        if (reason === "busy") add(struck.get("waiting"));
+      },
+      refused(status, reason) {
+        if (reason === "body_too_large") add(struck.get("max_body"));
+        if (status > 0) add(errors.with({ site, status: String(status) }));
+      },
+      limited: (limit) => add(struck.get(limit)),
       retried: () => add(retried),
       clientGone: () => add(gone),
       ended: (ms) => duration.observe(ms / 1000),

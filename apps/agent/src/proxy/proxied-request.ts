@@ -3,24 +3,27 @@
  * Invariants:
  * - the exchange is answered once: by the backend's answer, by an error page, or by cutting the connection;
  * - it ends once (`#finish`), and then holds neither a connection nor a place among the deadlines;
- * - it is sent a second time only while nothing of an answer arrived, no byte of its body was used, and its method may be
- *   repeated (RFC 9110, 9.2.2) or the backend cannot have seen it.
+ * - it is sent a second time only when the connection died before anything of an answer arrived, no byte of its body was
+ *   used, and its method may be repeated (RFC 9110, 9.2.2) or the backend cannot have seen it;
+ * - all its sendings together wait no longer for the answer than one may.
  */
 import type { Socket } from "node:net";
-import type { Readable } from "node:stream";
 import type { Exchange, ExchangeListener } from "../http/exchange.ts";
 import type { BackendConnection } from "./backend/connection.ts";
 import type { PooledCall } from "./backend/pool.ts";
 import { connectionTokens, type ResponseHead } from "./backend/response-head.ts";
 import type { Timed } from "./deadlines.ts";
 import type { ErrorAnswers } from "./error-answers.ts";
+import { type FailureReason, reasonOf } from "./failure-reason.ts";
 import type { Forward } from "./forward.ts";
-import { formatTrailers, type RequestHead } from "./request-head.ts";
+import type { ForwardLimit } from "./metrics.ts";
+import { RequestBody, type RequestBodyListener } from "./request-body.ts";
+import type { RequestHead } from "./request-head.ts";
 import type { Upstream } from "./upstream.ts";
 
 const repeatable = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
-export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
+export class ProxiedRequest implements PooledCall, ExchangeListener, RequestBodyListener, Timed {
   readonly method: string;
   deadline: number = Number.POSITIVE_INFINITY;
   readonly #exchange: Exchange;
@@ -28,6 +31,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
   readonly #head: RequestHead;
   readonly #key: string;
   readonly #errors: ErrorAnswers;
+  readonly #body: RequestBody | undefined;
   readonly #begunAt = performance.now();
   #sentAt = 0;
   #upstream: Upstream | undefined;
@@ -35,13 +39,12 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
   #connection: BackendConnection | undefined;
   #isFresh = false;
   #sent = false;
-  #bodyBytes = 0;
-  #bodyEnded = false;
-  #bodyStarted = false;
   #retries = 0;
   #begun = false;
   #over = false;
   #totalDeadline: number;
+  /** What is left of the wait for the answer's head. */
+  #firstByteMs: number;
 
   constructor(exchange: Exchange, forward: Forward, head: RequestHead, key: string, errors: ErrorAnswers) {
     this.method = exchange.method;
@@ -50,7 +53,10 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     this.#head = head;
     this.#key = key;
     this.#errors = errors;
-    const { totalMs } = forward.limits;
+    const { body } = exchange;
+    this.#body = body && new RequestBody(exchange, body, head.body, forward.limits, this);
+    const { totalMs, firstByteMs } = forward.limits;
+    this.#firstByteMs = firstByteMs;
     this.#totalDeadline = totalMs === 0 ? Number.POSITIVE_INFINITY : this.#begunAt + totalMs;
   }
 
@@ -72,7 +78,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
   /** Returns the time at which the waiting begins. */
   #wait(ms: number): number {
     const now = performance.now();
-    this.deadline = Math.min(now + ms, this.#totalDeadline);
+    this.deadline = Math.min(now + ms, this.#totalDeadline, this.#body?.deadline ?? Number.POSITIVE_INFINITY);
     return now;
   }
 
@@ -88,13 +94,10 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#sent = true;
-    const { body } = this.#exchange;
-    connection.sendHead(this.#head.text, body === undefined);
-    this.#sentAt = this.#wait(this.#forward.limits.firstByteMs);
+    connection.sendHead(this.#head.text, this.#body === undefined);
+    this.#sentAt = this.#wait(this.#firstByteMs);
     this.#upstream?.count.sent();
-    if (body === undefined) return;
-    if (this.#bodyEnded) this.#onRequestEnd();
-    else this.#sendBody(body);
+    this.#body?.sendTo(connection);
   }
 
   onInformational({ status, headers }: ResponseHead): void {
@@ -135,7 +138,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     if (this.#over || protocol === undefined) {
       socket.destroy();
       if (this.#over) return;
-      this.#forward.count.failed("garbage", this.#upstream);
+      this.#failedBy("garbage");
       this.#giveUp(502, "garbage");
       return;
     }
@@ -153,7 +156,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     if (this.#over) return;
     if (this.#begun) this.#wait(this.#forward.limits.idleMs);
     this.#connection?.resume();
-    if (this.#bodyStarted && !this.#bodyEnded) this.#exchange.body?.resume();
+    this.#body?.goOn();
   }
 
   onFailed(error: Error, answered: "nothing" | "something"): void {
@@ -161,21 +164,32 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     if (this.#over) return;
     const reason = reasonOf(error);
     if (this.#isFresh && reason !== "busy") this.#upstream?.failed(performance.now());
-    this.#forward.count.failed(reason, this.#upstream, error);
-    if (answered === "nothing" && this.#attemptAgain(reason)) return;
+    const failure = { upstream: this.#upstream, reason, error };
+    this.#forward.count.failed(reason, this.#upstream);
+    // That a kept connection was closed meanwhile happens all the time.
+    const isUsual = !this.#isFresh && reason === "closed";
+    const again = answered === "nothing" && this.#attemptAgain(reason);
+    if (!again || !isUsual) this.#forward.tellFailure(failure);
+    if (again) return;
     if (this.#begun) this.#cut();
-    else this.#giveUp(reason === "timed_out" ? 504 : reason === "busy" ? 503 : 502, reason);
+    else this.#giveUp(reason === "busy" ? 503 : 502, reason);
+  }
+
+  #failedBy(reason: FailureReason, limit?: ForwardLimit): void {
+    this.#forward.count.failed(reason, this.#upstream);
+    this.#forward.tellFailure({ upstream: this.#upstream, reason, limit });
   }
 
   /** False when the request may not be sent again, or there is nobody left to send it to. */
   #attemptAgain(reason: FailureReason): boolean {
     const upstream = this.#upstream;
-    if (upstream === undefined || this.#bodyBytes > 0 || (this.#sent && !repeatable.has(this.method)))
+    if (upstream === undefined || this.#body?.isUsed === true || (this.#sent && !repeatable.has(this.method)))
       return false;
     const wasKept = this.#sent && !this.#isFresh && reason === "closed";
     const next = wasKept ? upstream : this.#nextUpstream(upstream, reason);
     if (next === undefined) return false;
-    this.#exchange.body?.pause();
+    if (this.#sent) this.#firstByteMs -= performance.now() - this.#sentAt;
+    this.#body?.hold();
     this.#attempt(next, wasKept);
     return true;
   }
@@ -193,68 +207,33 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
   }
 
   get isRepeatable(): boolean {
-    return this.#exchange.body === undefined && repeatable.has(this.method);
+    return this.#body === undefined && repeatable.has(this.method);
   }
 
   // The request's body
 
-  #sendBody(body: Readable): void {
-    if (this.#bodyStarted) {
-      body.resume();
-      return;
-    }
-    this.#bodyStarted = true;
-    body.on("data", (chunk: Buffer) => this.#onRequestBytes(chunk));
-    body.on("end", () => this.#onRequestEnd());
-    body.on("error", () => this.#onClientGone());
+  onBodyBytes(bytes: number, flows: boolean): void {
+    const { idleMs, clientMs } = this.#forward.limits;
+    this.#forward.count.bytesIn(bytes);
+    if (!flows) this.#wait(idleMs);
+    else this.#wait(Math.max(clientMs, this.#begun ? idleMs : 0));
   }
 
-  #onRequestBytes(chunk: Buffer): void {
-    const connection = this.#connection;
-    this.#bodyBytes += chunk.length;
-    if (this.#over || connection === undefined) return;
-    const { maxBodyBytes, idleMs, clientMs } = this.#forward.limits;
-    if (this.#bodyBytes > maxBodyBytes) {
-      this.#giveUp(413, "body_too_large");
-      return;
-    }
-    this.#forward.count.bytesIn(chunk.length);
-    const flows =
-      this.#head.body === "chunked" ? this.#sendChunk(connection, chunk) : connection.sendBody(chunk);
-    if (flows) this.#wait(Math.max(clientMs, this.#begun ? idleMs : 0));
-    else {
-      this.#exchange.body?.pause();
-      this.#wait(idleMs);
-    }
+  onBodyEnd(): void {
+    this.#wait(this.#begun ? this.#forward.limits.idleMs : this.#firstByteMs);
   }
 
-  #sendChunk(connection: BackendConnection, chunk: Buffer): boolean {
-    connection.socket.cork();
-    connection.sendBody(`${chunk.length.toString(16)}\r\n`);
-    connection.sendBody(chunk);
-    const flows = connection.sendBody("\r\n");
-    connection.socket.uncork();
-    return flows;
-  }
-
-  #onRequestEnd(): void {
-    this.#bodyEnded = true;
-    const connection = this.#connection;
-    if (this.#over || connection === undefined) return;
-    if (this.#head.body === "chunked")
-      connection.sendBody(`0\r\n${formatTrailers(this.#exchange.trailers)}\r\n`);
-    this.#wait(this.#begun ? this.#forward.limits.idleMs : this.#forward.limits.firstByteMs);
-    connection.requestEnded();
+  onBodyTooLarge(): void {
+    this.#giveUp(413, "body_too_large");
   }
 
   // The client
 
   onClose(): void {
-    if (this.#over) return;
-    this.#onClientGone();
+    this.onClientGone();
   }
 
-  #onClientGone(): void {
+  onClientGone(): void {
     if (this.#over) return;
     this.#forward.count.clientGone();
     this.#finish();
@@ -262,18 +241,30 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
 
   onDeadline(): void {
     if (this.#over) return;
-    const waitedForClient = this.#bodyStarted && !this.#bodyEnded && !this.#begun;
-    this.#forward.count.failed("timed_out", this.#upstream);
+    const limit = this.#limitReached;
+    const bodyIsAwaited = this.#sent && this.#body?.isAwaited === true;
+    const waitedForClient = bodyIsAwaited && !this.#begun && limit !== "idle";
+    this.#forward.count.limited(limit);
+    if (limit !== "client") this.#failedBy("timed_out", limit);
     if (!waitedForClient && !this.#begun) this.#upstream?.failed(performance.now());
     if (this.#begun) {
       this.#cut();
       return;
     }
-    if (!waitedForClient && performance.now() < this.#totalDeadline) {
+    if (!this.#sent && performance.now() < this.#totalDeadline) {
       this.#letGo();
       if (this.#attemptAgain("timed_out")) return;
     }
     this.#giveUp(waitedForClient ? 408 : 504, "timed_out");
+  }
+
+  get #limitReached(): ForwardLimit {
+    if (this.deadline === this.#totalDeadline) return "total";
+    if (!this.#sent) return "connect";
+    if (this.deadline === this.#body?.deadline) return "client";
+    if (this.#begun) return this.#connection?.socket.isPaused() ? "client" : "idle";
+    if (this.#body === undefined || this.#body.isEnded) return "first_byte";
+    return this.#body.isHeld ? "idle" : "client";
   }
 
   onStop(): void {
@@ -298,7 +289,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
 
   #responseEnded(): void {
     // The backend answered before it had the whole request: the rest is not sent, and the connection is not used again.
-    if (this.#exchange.body !== undefined && !this.#bodyEnded) this.#connection?.destroy();
+    if (this.#body?.isEnded === false) this.#connection?.destroy();
     this.#connection = undefined;
     this.#finish();
   }
@@ -320,8 +311,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     this.#over = true;
     this.#forward.deadlines.remove(this);
     this.#letGo();
-    // What is left of the body stands before the connection's next request.
-    if (this.#bodyStarted && !this.#bodyEnded) this.#exchange.body?.resume();
+    this.#body?.drop();
     this.#forward.count.ended(performance.now() - this.#begunAt);
   }
 
@@ -330,27 +320,6 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, Timed {
     else this.#upstream?.pool.forget(this);
     this.#connection = undefined;
   }
-}
-
-export type FailureReason =
-  | "unreachable"
-  | "closed"
-  | "garbage"
-  | "timed_out"
-  | "busy"
-  | "body_too_large"
-  | "stopped"
-  | "loop";
-
-const reasons: Readonly<Record<string, FailureReason>> = {
-  BACKEND_UNREACHABLE: "unreachable",
-  BACKEND_GARBAGE: "garbage",
-  BACKEND_TIMED_OUT: "timed_out",
-  BACKEND_BUSY: "busy",
-};
-
-function reasonOf(error: Error): FailureReason {
-  return reasons["code" in error ? String(error.code) : ""] ?? "closed";
 }
 
 /** What a backend switches to, if that was asked for (RFC 9110, 7.8). */

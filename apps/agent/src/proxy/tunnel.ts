@@ -9,9 +9,18 @@ export interface Tunnel {
  * Copies both ways until both have ended, with backpressure. When one side breaks, or nothing moves for `idleMs`, both
  * are cut.
  */
-export function openTunnel(a: Duplex, b: Duplex, idleMs: number, onClosed: () => void): Tunnel {
+export function openTunnel(
+  a: Duplex,
+  b: Duplex,
+  idleMs: number,
+  onClosed: (wasIdle: boolean) => void,
+): Tunnel {
   let open = 2;
-  const timer = setTimeout(destroy, idleMs);
+  let wasIdle = false;
+  const timer = setTimeout(() => {
+    wasIdle = true;
+    destroy();
+  }, idleMs);
 
   function destroy(): void {
     a.destroy();
@@ -32,7 +41,7 @@ export function openTunnel(a: Duplex, b: Duplex, idleMs: number, onClosed: () =>
       open -= 1;
       if (open > 0) return;
       clearTimeout(timer);
-      onClosed();
+      onClosed(wasIdle);
     });
     from.resume();
   }

@@ -4,7 +4,9 @@ import { lstat, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join } from "node:path";
+import { createLog } from "@posthouse/service";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { agentConfigSchema, createAgent } from "../../src/index.ts";
 import { startProxy } from "../proxy/harness.ts";
 import { dial, echo, exchangeOn, startBackend } from "./harness.ts";
 
@@ -37,6 +39,24 @@ describe("unix sockets", () => {
     expect(text).toMatch(/^HTTP\/1\.1 200 /);
     expect(client(text)).toBe("unknown");
     await proxy[Symbol.asyncDispose]();
+    await expect(lstat(path)).rejects.toMatchObject({ code: "ENOENT" });
+  });
+
+  it("are for the admin address, too", async () => {
+    const path = join(folder, "admin.sock");
+    const state = join(folder, "state");
+    const config = agentConfigSchema.parse({ state, admin: { listen: `unix:${path}` } });
+    const agent = createAgent(config, { log: createLog({ format: "json", level: "silent" }) });
+    await agent.start();
+    try {
+      expect(agent.addresses.admin).toBe(`unix:${path}`);
+      const socket = connect(path);
+      await once(socket, "connect");
+      const asked = "GET /health/live HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n";
+      expect(await exchangeOn(socket, asked)).toMatch(/^HTTP\/1\.1 200 [\s\S]*\{"live":true\}/);
+    } finally {
+      await agent.stop(500);
+    }
     await expect(lstat(path)).rejects.toMatchObject({ code: "ENOENT" });
   });
 

@@ -171,7 +171,7 @@ describe.skipIf(noOpenssl !== undefined)("frames of HTTP/2", () => {
       const burst: Buffer[] = [];
       for (let index = 0; index < 50; index++, stream += 2)
         burst.push(headers(stream, endStream, ...head), reset(stream, 8));
-      if (!wire.socket.destroyed) wire.socket.write(Buffer.concat(burst));
+      if (wire.socket.writable) wire.socket.write(Buffer.concat(burst));
     }, 5);
     await closed;
     clearInterval(timer);

@@ -1,6 +1,7 @@
 import { isIPv4 } from "node:net";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { crc32c } from "../../src/http/crc32c.ts";
 import { canonicalIp } from "../../src/http/ip-address.ts";
 import { maxProxyHeaderBytes, parseProxyHeader } from "../../src/http/proxy-protocol.ts";
 
@@ -28,6 +29,16 @@ function binaryFor(from: string, to: string, extensions: Buffer): Buffer {
   );
 }
 
+const checksumType = 3;
+
+/** The header with a checksum in its last extension. */
+function withChecksum(from: string, to: string, extensions: Buffer): Buffer {
+  const empty = Buffer.from([checksumType, 0, 4, 0, 0, 0, 0]);
+  const whole = binaryFor(from, to, Buffer.concat([extensions, empty]));
+  whole.writeUInt32BE(crc32c(whole), whole.length - 4);
+  return whole;
+}
+
 const v4 = fc.ipV4();
 const v6 = fc
   .array(fc.integer({ min: 0, max: 0xffff }), { minLength: 8, maxLength: 8 })
@@ -35,7 +46,10 @@ const v6 = fc
 const pair = fc.oneof(fc.tuple(v4, v4), fc.tuple(v6, v6));
 const port = fc.integer({ min: 0, max: 65_535 });
 const extension = fc
-  .tuple(fc.integer({ min: 0, max: 255 }), fc.uint8Array({ maxLength: 40 }))
+  .tuple(
+    fc.integer({ min: 0, max: 255 }).filter((type) => type !== checksumType),
+    fc.uint8Array({ maxLength: 40 }),
+  )
   .map(([type, value]) => Buffer.from([type, 0, value.length, ...value]));
 const extensions = fc.array(extension, { maxLength: 5 }).map((list) => Buffer.concat(list));
 const text = fc.tuple(pair, port, port).map(([[from, to], a, b]) => ({
@@ -75,6 +89,29 @@ describe("PROXY headers", () => {
         },
       ),
     );
+  });
+
+  it("with a checksum are refused when a byte of an address or of the checksum is another one", () => {
+    fc.assert(
+      fc.property(
+        pair,
+        extensions,
+        fc.nat(11),
+        fc.integer({ min: 1, max: 255 }),
+        ([from, to], more, at, by) => {
+          const bytes = withChecksum(from, to, more);
+          expect(parseProxyHeader(bytes)).toEqual({ bytes: bytes.length, source: canonicalIp(from) });
+          const place = at < 8 ? 16 + at : bytes.length + at - 12;
+          bytes[place] = (bytes[place] ?? 0) ^ by;
+          expect(parseProxyHeader(bytes)).toBe("bad");
+        },
+      ),
+    );
+  });
+
+  it("have the checksum that others compute", () => {
+    expect(crc32c(Buffer.from("123456789"))).toBe(0xe3069283);
+    expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa);
   });
 
   it("announce an address or nothing, whatever the bytes", () => {
@@ -131,6 +168,14 @@ describe("PROXY headers", () => {
     ["version 1 of the packed form", binary(0x11, 0x11, Buffer.alloc(12))],
     ["a third command", binary(0x22, 0x11, Buffer.alloc(12))],
     ["a family that does not exist", binary(0x21, 0x41, Buffer.alloc(12))],
+    [
+      "a checksum of three bytes",
+      binary(0x21, 0x11, Buffer.concat([Buffer.alloc(12), Buffer.from([3, 0, 3, 0, 0, 0])])),
+    ],
+    [
+      "a checksum that is cut",
+      binary(0x21, 0x11, Buffer.concat([Buffer.alloc(12), Buffer.from([3, 0, 4, 0])])),
+    ],
     ["datagrams", binary(0x21, 0x12, Buffer.alloc(12))],
     ["too few bytes of IPv4", binary(0x21, 0x11, Buffer.alloc(11))],
     ["too few bytes of IPv6", binary(0x21, 0x21, Buffer.alloc(35))],

@@ -187,10 +187,28 @@ describe.skipIf(noOpenssl !== undefined)("TLS", () => {
     files.authority.issue({ file: "live", names: ["DNS:live.example"], subject: "two" });
     await until("the new certificate is served", async () => (await name()) === "two");
     writeFileSync(pair("live").cert, "nonsense");
-    await until("it is counted", async () => /reloads_total\{.*refused"\} \d/.test(await proxy.metrics()));
+    await until("it is counted", async () =>
+      /certificate_reloads_total\{[^}]*refused"\} [1-9]/.test(await proxy.metrics()),
+    );
     expect(await name()).toBe("two");
+    const status = async (): Promise<string> =>
+      (await fetch(`http://${proxy.agent.addresses.admin}/status`)).text();
+    expect(JSON.parse(await status())).toMatchObject({
+      sites: [
+        {
+          certificateFailure: {
+            code: "TLS_FILE_UNUSABLE",
+            message: expect.stringMatching(
+              /^sites\[0\]\.tls\.certificates\[1\]\.cert: the file \S+live\.pem holds/,
+            ),
+            since: expect.any(String),
+          },
+        },
+      ],
+    });
     files.authority.issue({ file: "live", names: ["DNS:live.example"], subject: "three" });
     await until("the repaired certificate is served", async () => (await name()) === "three");
+    await until("all is well", async () => !(await status()).includes("certificateFailure"));
     expect(await proxy.metrics()).toMatch(/certificate_expiry_timestamp_seconds\{.*live\.pem"\} \d+/);
   });
 

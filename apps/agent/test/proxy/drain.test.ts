@@ -3,6 +3,7 @@ import { startRawBackend } from "@posthouse/testkit/raw-backend";
 import { exchangeBytes } from "@posthouse/testkit/raw-http";
 import { until } from "@posthouse/testkit/until";
 import { describe, expect, it } from "vitest";
+import { portOf } from "../harness.ts";
 import { startProxy } from "./harness.ts";
 
 const size = 8 * 1024 * 1024;
@@ -49,6 +50,26 @@ describe("stopping", () => {
     await proxy.agent.stop(300);
     expect(await tunnel).toMatch(/hello$/);
     expect(await download).toMatch(/ab$/);
+  });
+
+  it("takes nothing new on any listener while one still finishes", async () => {
+    let finish = (): void => {};
+    await using backend = await startRawBackend(({ socket }) => {
+      socket.write("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na");
+      finish = () => void socket.write("b");
+    });
+    const forward = `http://127.0.0.1:${backend.port}`;
+    await using first = await startProxy({ forward });
+    const [site] = first.config.sites;
+    await first.agent.reload({ ...first.config, sites: [site, site].filter((one) => one !== undefined) });
+    const [port, other] = first.agent.addresses.sites.map(portOf);
+    const download = exchangeBytes(other ?? 0, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", { deadlineMs: 30_000 });
+    await until("it runs", async () => backend.received !== "");
+    const stopping = first.agent.stop(20_000);
+    await until("nobody listens", async () => !(await isOpen(port ?? 0)));
+    finish();
+    expect(await download).toMatch(/ab$/);
+    await stopping;
   });
 
   it("waits for a tunnel that ends in time", async () => {

@@ -1,7 +1,8 @@
 import { createLog, parseConfig } from "@posthouse/service";
 import { createMetrics } from "../../src/core/metrics.ts";
 import { createClientAddress } from "../../src/http/client-address.ts";
-import { createHttpCounters, createNode1Server, type HttpCounters } from "../../src/http/node1.ts";
+import { createHttpCounters, type HttpCounters } from "../../src/http/http-metrics.ts";
+import { createNode1Server } from "../../src/http/node1.ts";
 import { agentConfigSchema } from "../../src/index.ts";
 import { createErrorAnswers } from "../../src/proxy/error-answers.ts";
 import type { Forward } from "../../src/proxy/forward.ts";
@@ -49,7 +50,7 @@ export async function startProxyParts(hosts: Readonly<Record<string, unknown>>):
         host: undefined,
         clients: createClientAddress([]),
         forwarding: createForwarding("xforwarded", { by: "" }),
-        name: "posthouse",
+        viaName: "posthouse-00000000",
         requestIdHeader: undefined,
         errors: createErrorAnswers({ pages: new Map() }),
       }),

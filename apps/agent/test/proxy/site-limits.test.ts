@@ -85,6 +85,7 @@ describe("the limits of a site", () => {
       deadlineMs: 20_000,
     });
     expect(answer).toMatch(/^HTTP\/1\.1 200 OK/);
+    expect(await proxy.metrics()).toMatch(/posthouse_http_idle_closed_total\{listener="site [^"]*"\} 1\n/);
   });
 });
 

@@ -189,13 +189,40 @@ describe("a backend that dies with a request in its hands", () => {
 });
 
 describe("a backend that hangs", () => {
-  it("costs time but no GET, and is then left alone", async () => {
+  it("costs one wait and the request, which is asked of nobody else, and is then left alone", async () => {
     await using a = await startBackend("a");
     await using b = await startBackend("b");
     await using proxy = await start([a, b], { failures: { after: 2, leave_for: "1m" } });
     a.mode = "hangs";
-    expect(tally(await asks(proxy, 10))).toEqual({ b: 10 });
-    expect(a.seen).toHaveLength(2);
+    expect(tally(await asks(proxy, 10))).toEqual({ 504: 2, b: 8 });
+    expect([a.seen.length, b.seen.length]).toEqual([2, 8]);
+  });
+
+  it("costs one wait on a kept connection, too", async () => {
+    await using a = await startBackend("a");
+    await using proxy = await start([a], { failures: { after: 100 } });
+    expect(await ask(proxy)).toBe("a");
+    a.mode = "hangs";
+    expect(await ask(proxy, "GET", "/hangs")).toBe("504");
+    expect(a.seen).toEqual(["GET /", "GET /hangs"]);
+  });
+
+  it("gets what is left of the wait when the one before it died late", async () => {
+    await using a = await startBackend("a");
+    await using b = await startBackend("b");
+    await using proxy = await start([a, b], { failures: { after: 100 }, timeouts: { first_byte: "2s" } });
+    a.mode = "hangs";
+    b.mode = "hangs";
+    const begunAt = performance.now();
+    const answer = ask(proxy);
+    await until("it waits", async () => performance.now() - begunAt > 1500);
+    const [first, second] = a.seen.length > 0 ? [a, b] : [b, a];
+    await first.down();
+    const diedAt = performance.now();
+    expect(await answer).toBe("504");
+    expect(second.seen).toHaveLength(1);
+    // Half a second is left; a whole wait would be 2 s.
+    expect(performance.now() - diedAt).toBeLessThan(2000);
   });
 
   it("costs a POST, which is sent once", async () => {

@@ -1,3 +1,4 @@
+import type { AgentConfig } from "@posthouse/agent";
 import type { Arguments, Command } from "../command.ts";
 import { commandErrors } from "../errors.ts";
 import type { ReadRulesOptions } from "../rule-file/rule-file.ts";
@@ -7,7 +8,7 @@ export const checkCommand: Command = {
   summary:
     "Validates a configuration, or a file of rules: exit code 0, or 2 with every problem and its place.",
   details: [
-    "With -c: the configuration, every key of it, and the rule files of its projects. With --rules: one file of redirects and pages, before it is imported or given to an agent.",
+    "With -c: the configuration, every key of it, the certificates, error pages and access logs that it names (run it as the user that runs the agent), and the rule files of its projects. Whether another process has an address shows at the start only. With --rules: one file of redirects and pages, before it is imported or given to an agent.",
     "Of rules it tells errors (a Manager refuses them, an agent leaves out what it cannot serve) and warnings: targets that a request can lead to another site, patterns that match everything or nothing, and what Flecto's agents treat otherwise. Warnings alone leave the exit code at 0.",
   ],
   positionals: [],
@@ -44,9 +45,11 @@ interface RuleFileToCheck {
 
 /** The rule files that it names. Throws CONFIG_… errors. */
 async function checkConfig(file: string, args: Arguments): Promise<RuleFileToCheck[]> {
-  const { describeConfig } = await import("@posthouse/service");
+  const { describeConfig, serviceErrors } = await import("@posthouse/service");
   const agent = args.flag("manager") ? undefined : await loadAgentConfig(file);
   const config = agent ?? (await loadManagerConfig(file));
+  const problems = agent === undefined ? [] : await checkFiles(agent);
+  if (problems.length > 0) throw serviceErrors.create("CONFIG_INVALID", { problems: problems.join("\n") });
   process.stdout.write(`${file}: no problem found\n`);
   if (args.flag("print")) {
     const { stringify } = await import("yaml");
@@ -55,6 +58,13 @@ async function checkConfig(file: string, args: Arguments): Promise<RuleFileToChe
   return Object.values(agent?.projects ?? {}).flatMap(({ file: rules, limits }) =>
     rules === undefined ? [] : [{ file: rules, options: { patternSize: limits.pattern_size } }],
   );
+}
+
+/** What is wrong with the files that it names: certificates, pages, logs. */
+async function checkFiles(config: AgentConfig): Promise<string[]> {
+  const { checkConfigFiles } = await import("@posthouse/agent");
+  const problems = await checkConfigFiles(config);
+  return [...new Set(problems.map(({ message, code }) => `${message} [${code}]`))];
 }
 
 /** Prints what is wrong with a rule file; how many errors there were. */
@@ -68,7 +78,7 @@ async function checkRules(file: string, options: ReadRulesOptions): Promise<numb
   return result.problems.filter(({ severity }) => severity === "error").length;
 }
 
-async function loadAgentConfig(file: string): ReturnType<typeof import("@posthouse/agent").loadAgentConfig> {
+async function loadAgentConfig(file: string): Promise<AgentConfig> {
   return (await import("@posthouse/agent")).loadAgentConfig(file);
 }
 

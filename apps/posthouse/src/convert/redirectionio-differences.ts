@@ -49,9 +49,7 @@ const agentKeys = {
 
 function tellMetrics(listen: string, format: string, tell: Tell): void {
   const path: Path = ["metrics", "listen"];
-  if (listen.startsWith("/"))
-    tell(path, `${notBuilt}: metrics on a unix socket; admin has an address of this machine`);
-  else if (!/^(127\.|localhost:|\[::1\])/.test(listen))
+  if (!/^(\/|127\.|localhost:|\[::1\])/.test(listen))
     tell(
       path,
       "became admin.listen, which shows status and hits too and may be reached by others: set admin.token",
@@ -117,6 +115,7 @@ function tellForward(proxy: RedirectionioProxy, at: (key: string) => Path, tell:
   const limits = [
     ...(proxy.timeout === undefined ? [waits] : []),
     ...(limit === undefined ? ["max_body of 100MiB"] : []),
+    "min_body_rate of 500B",
   ];
-  if (limits.length > 0) tell(at("forward"), `has limits here that it had not: ${limits.join(", ")}`);
+  tell(at("forward"), `has limits here that it had not: ${limits.join(", ")}`);
 }

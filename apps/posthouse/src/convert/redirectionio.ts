@@ -100,11 +100,11 @@ const convertAgent: Convert = (
   origins.set("state", ["datadir"]);
   origins.set("admin", ["metrics", "listen"]);
   const adminPort = proxies.some(({ listen = "" }) => listen.endsWith(":9400")) ? 9401 : 9400;
-  const isAddress = metrics?.listen && !metrics.listen.startsWith("/");
+  const listen = metrics?.listen?.replace(/^\//, "unix:/");
   return {
     ...(name ? { name } : {}),
     state: request.state ?? (!datadir ? "./state" : `${datadir.replace(/\/+$/, "")}/posthouse`),
-    admin: { listen: isAddress ? metrics.listen : `127.0.0.1:${adminPort}` },
+    admin: { listen: listen || `127.0.0.1:${adminPort}` },
     ...(level === undefined ? {} : { log: { level } }),
     sites,
   };

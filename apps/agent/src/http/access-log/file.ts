@@ -4,12 +4,16 @@
  * second, and at once on SIGUSR1.
  */
 import { type FileHandle, open, stat } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Log, Part } from "@posthouse/service";
+import { atPlace } from "../../config/places.ts";
 import { agentErrors } from "../../core/errors.ts";
 import type { Tally } from "../../core/metrics.ts";
 
 export interface AccessLogFile extends Part {
   readonly path: string;
+  /** How many requests run whose lines are still to come: `stop` waits for them. */
+  awaited: number;
   /** Takes a line without its end. */
   write(line: string): void;
 }
@@ -22,6 +26,8 @@ export interface AccessLogCounters {
 export interface AccessLogFileOptions {
   /** A file, or `stdout`. */
   readonly path: string;
+  /** Where the configuration names it. */
+  readonly place: string;
   readonly counters: AccessLogCounters;
   readonly log: Log;
 }
@@ -30,8 +36,9 @@ const everyMs = 200;
 const batchCharacters = 64 * 1024;
 const maxQueuedCharacters = 4 * 1024 * 1024;
 const checkEveryMs = 1000;
+const waitMs = 100;
 
-export function createAccessLogFile({ path, counters, log }: AccessLogFileOptions): AccessLogFile {
+export function createAccessLogFile({ path, place, counters, log }: AccessLogFileOptions): AccessLogFile {
   const target = path === "stdout" ? createStdout() : createFile(path);
   let lines: string[] = [];
   let queued = 0;
@@ -39,6 +46,7 @@ export function createAccessLogFile({ path, counters, log }: AccessLogFileOption
   let timer: NodeJS.Timeout | undefined;
   let isFailing = false;
   let mustReopen = false;
+  let stopBy = Number.POSITIVE_INFINITY;
 
   async function writeAll(): Promise<void> {
     do {
@@ -74,9 +82,10 @@ export function createAccessLogFile({ path, counters, log }: AccessLogFileOption
     flush();
   }
 
-  return {
+  const file: AccessLogFile = {
     name: `access log ${path}`,
     path,
+    awaited: 0,
     write(line) {
       if (queued + line.length > maxQueuedCharacters) {
         counters.dropped.value++;
@@ -88,16 +97,20 @@ export function createAccessLogFile({ path, counters, log }: AccessLogFileOption
       else timer ??= setTimeout(flush, everyMs).unref();
     },
     async start() {
-      await target.open();
+      stopBy = Number.POSITIVE_INFINITY;
+      await atPlace(place, () => target.open());
       process.on("SIGUSR1", onSignal);
     },
-    async stop() {
+    async stop(deadlineMs) {
+      stopBy = Math.min(stopBy, performance.now() + deadlineMs);
+      while (file.awaited > 0 && performance.now() < stopBy) await sleep(waitMs);
       process.off("SIGUSR1", onSignal);
       flush();
       await writing;
       await target.close();
     },
   };
+  return file;
 }
 
 interface Target {

@@ -46,8 +46,10 @@ function formatJson(record: AccessRecord, request: AccessRequest): string {
     value === undefined ? "" : `,"${name}":${escapeJson(value)}`;
   const milliseconds = (ms: number): number => Math.round(ms * 1000) / 1000;
   let line = `{"time":"${new Date(record.arrivedAt).toISOString()}","client":${escapeJson(record.client)}`;
-  line += `${text("method", request.method)}${text("scheme", request.scheme)}${text("host", record.host)}`;
-  line += `${text("target", request.target)}${text("protocol", `HTTP/${request.httpVersion}`)}`;
+  if (request.line === undefined) {
+    line += `${text("method", request.method)}${text("scheme", request.scheme)}${text("host", record.host)}`;
+    line += `${text("target", request.target)}${text("protocol", `HTTP/${request.httpVersion}`)}`;
+  } else line += `${text("scheme", request.scheme)}${text("request", request.line)}`;
   line += `,"status":${record.status},"bytes":${record.bytes},"duration_ms":${milliseconds(record.durationMs)}`;
   line += text("upstream", record.upstream);
   if (record.upstreamMs !== undefined) line += `,"upstream_ms":${milliseconds(record.upstreamMs)}`;

@@ -3,24 +3,34 @@ import { requestUri } from "@posthouse/rules";
 import type { ClientAddressResolver } from "../client-address.ts";
 import type { Exchange, ExchangeHandler, ExchangeListener } from "../exchange.ts";
 import { ExchangeWrapper } from "../exchange-wrapper.ts";
+import { headerLines } from "../header-lines.ts";
+import { clientClosed } from "../node1-refusals.ts";
+import type { AccessLogFile } from "./file.ts";
 import type { AccessFormat, AccessRecord } from "./record.ts";
-
-/** The client went away before it had an answer: a status of nginx's own, known to readers of logs. */
-const clientClosed = 499;
 
 export interface AccessLogOptions {
   readonly format: AccessFormat;
-  readonly file: { write(line: string): void };
+  readonly file: Pick<AccessLogFile, "write" | "awaited">;
   readonly clients: ClientAddressResolver;
 }
 
 /** Writes a line for every exchange that `handler` answers, once its answer is complete or cut off. */
 export function createAccessLogHandler(handler: ExchangeHandler, options: AccessLogOptions): ExchangeHandler {
   const { format, file } = options;
-  const watch = (exchange: Exchange): LoggedExchange =>
-    new LoggedExchange(exchange, options.clients, (record) => file.write(format(record, exchange)));
+  const watch = (exchange: Exchange): LoggedExchange => {
+    file.awaited++;
+    return new LoggedExchange(exchange, options.clients, (record) => {
+      file.awaited--;
+      file.write(format(record, exchange));
+    });
+  };
   return {
     watch,
+    onRefused(refusal) {
+      const { peer = "", status, bytes, rawHeaders } = refusal;
+      const host = headerLines(rawHeaders, "host")[0] ?? "";
+      file.write(format({ ...emptyRecord(host), client: peer, status, bytes }, refusal));
+    },
     handle(exchange) {
       const logged = watch(exchange);
       try {
@@ -54,8 +64,9 @@ class LoggedExchange extends ExchangeWrapper {
   override listen(listener: ExchangeListener): void {
     this.inner.listen({
       onDrain: () => listener.onDrain(),
-      onClose: () => {
-        listener.onClose();
+      onClose: (refusedWith) => {
+        listener.onClose(refusedWith);
+        if (refusedWith !== undefined && this.record.status === 0) this.record.status = refusedWith;
         this.#clientGone();
       },
     });
@@ -88,7 +99,7 @@ class LoggedExchange extends ExchangeWrapper {
     this.#clientGone();
   }
 
-  override switchProtocols(headers: readonly string[]): Duplex {
+  override switchProtocols(headers: readonly string[] | undefined): Duplex {
     const socket = this.inner.switchProtocols(headers);
     this.record.status = 101;
     socket.once("close", () => {
@@ -119,9 +130,13 @@ class LoggedExchange extends ExchangeWrapper {
 function startRecord(exchange: Exchange, clients: ClientAddressResolver): AccessRecord {
   const host = requestUri(exchange.target)?.host ?? exchange.authority;
   const own = { scheme: exchange.scheme, host };
+  return { ...emptyRecord(host), client: clients.resolve(exchange.peer ?? "", exchange.rawHeaders, own).ip };
+}
+
+function emptyRecord(host: string): AccessRecord {
   return {
     arrivedAt: Date.now(),
-    client: clients.resolve(exchange.peer ?? "", exchange.rawHeaders, own).ip,
+    client: "",
     host,
     status: 0,
     bytes: 0,

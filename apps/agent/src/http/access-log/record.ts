@@ -23,6 +23,8 @@ export interface AccessRequest {
   readonly httpVersion: string;
   readonly scheme: string;
   readonly rawHeaders: readonly string[];
+  /** The first line as it came, where it could not be read. */
+  readonly line?: string | undefined;
 }
 
 /** Makes one line, without its end. */

@@ -6,7 +6,7 @@ type Value = (record: AccessRecord, request: AccessRequest) => string | undefine
 
 const seconds = (ms: number): string => (ms / 1000).toFixed(3);
 const protocol = ({ httpVersion }: AccessRequest): string =>
-  httpVersion === "2.0" ? "HTTP/2.0" : `HTTP/${httpVersion}`;
+  httpVersion === "" ? "" : `HTTP/${httpVersion}`;
 
 /** What a template may name, by the names that nginx has; `$http_NAME` is a header of the request. */
 const variables: Readonly<Record<string, Value>> = {
@@ -14,7 +14,7 @@ const variables: Readonly<Record<string, Value>> = {
   remote_user: () => undefined,
   time_local: ({ arrivedAt }) => localTime(arrivedAt),
   time_iso8601: ({ arrivedAt }) => isoTime(arrivedAt),
-  request: (_, request) => `${request.method} ${request.target} ${protocol(request)}`,
+  request: (_, request) => request.line ?? `${request.method} ${request.target} ${protocol(request)}`,
   request_method: (_, { method }) => method,
   request_uri: (_, { target }) => target,
   server_protocol: (_, request) => protocol(request),
@@ -36,9 +36,11 @@ export const variableNames: readonly string[] = Object.keys(variables);
 export function variable(name: string): Value | undefined {
   if (!name.startsWith("http_")) return Object.hasOwn(variables, name) ? variables[name] : undefined;
   const header = name.slice("http_".length).replaceAll("_", "-").toLowerCase();
-  return header === "" ? undefined : (_, { rawHeaders }) => joined(headerLines(rawHeaders, header));
+  return header === ""
+    ? undefined
+    : (_, { rawHeaders }) => joined(headerLines(rawHeaders, header), header === "cookie" ? "; " : ", ");
 }
 
-function joined(lines: readonly string[]): string | undefined {
-  return lines.length === 0 ? undefined : lines.join(", ");
+function joined(lines: readonly string[], between: string): string | undefined {
+  return lines.length === 0 ? undefined : lines.join(between);
 }

@@ -1,9 +1,11 @@
 import type { Exchange, ExchangeListener } from "../exchange.ts";
 import { ExchangeWrapper } from "../exchange-wrapper.ts";
+import { headerLines } from "../header-lines.ts";
 import type { Encoding } from "./accept-encoding.ts";
 import type { CompressionSlots } from "./compression.ts";
 import { addVary, compressible, encodedHeaders } from "./eligible.ts";
 import { createEncoder, type Encoder, encode, flushEncoder } from "./encoders.ts";
+import { completeNotModified } from "./not-modified.ts";
 
 /** What was written waits no longer than this for more, so that a page that comes slowly is seen as it comes. */
 const flushAfterMs = 30;
@@ -29,7 +31,7 @@ export class CompressedExchange extends ExchangeWrapper {
   }
 
   override answer(status: number, headers: string[], body: string): void {
-    const bytes = status === 200 ? Buffer.from(body) : undefined;
+    const bytes = status === 200 || status === 304 ? Buffer.from(body) : undefined;
     const encoding = bytes && this.#choose(status, headers, bytes.length);
     if (bytes === undefined || encoding === undefined) {
       this.inner.answer(status, headers, body);
@@ -54,9 +56,9 @@ export class CompressedExchange extends ExchangeWrapper {
     this.#listener = listener;
     this.inner.listen({
       onDrain: () => this.#onDrain(),
-      onClose: () => {
+      onClose: (refusedWith) => {
         this.#release();
-        listener.onClose();
+        listener.onClose(refusedWith);
       },
     });
   }
@@ -101,6 +103,10 @@ export class CompressedExchange extends ExchangeWrapper {
 
   /** The encoding of this answer, once its place is taken; also says in the headers what it depends on. */
   #choose(status: number, headers: string[], bytes?: number): Encoding | undefined {
+    if (status === 304) {
+      const held = headerLines(this.rawHeaders, "if-none-match");
+      completeNotModified(headers, held, this.#encoding !== undefined);
+    }
     if (compressible(status, headers, bytes) === undefined) return undefined;
     const encoding = this.#encoding;
     if (encoding !== undefined && this.#slots.take(encoding)) return encoding;
@@ -118,7 +124,10 @@ export class CompressedExchange extends ExchangeWrapper {
   ): void {
     encode(encoding, body, (error, encoded) => {
       this.#slots.release();
-      if (this.inner.aborted) return;
+      if (this.inner.aborted) {
+        this.inner.abort();
+        return;
+      }
       if (error !== null || encoded.length >= body.length) {
         addVary(headers);
         sendAsItIs();

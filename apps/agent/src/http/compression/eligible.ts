@@ -49,16 +49,24 @@ export function addVary(headers: string[]): void {
   headers.push("Vary", "Accept-Encoding");
 }
 
+/** A tag of other bytes may promise no more than that they mean the same (RFC 9110, 8.8.1). */
+export function weakenTag(headers: string[]): void {
+  for (let index = 0; index < headers.length; index += 2) {
+    const value = headers[index + 1] ?? "";
+    if (headers[index]?.toLowerCase() === "etag" && !value.startsWith("W/"))
+      headers[index + 1] = `W/${value}`;
+  }
+}
+
 /** The headers of the answer in that encoding: its bytes are others, so are its length and what its tag may promise. */
 export function encodedHeaders(headers: readonly string[], encoding: string): string[] {
   const changed: string[] = [];
   for (let index = 0; index < headers.length; index += 2) {
     const name = headers[index] ?? "";
-    const value = headers[index + 1] ?? "";
     const lower = name.toLowerCase();
-    if (lower === "content-length" || lower === "accept-ranges") continue;
-    changed.push(name, lower === "etag" && !value.startsWith("W/") ? `W/${value}` : value);
+    if (lower !== "content-length" && lower !== "accept-ranges") changed.push(name, headers[index + 1] ?? "");
   }
+  weakenTag(changed);
   changed.push("Content-Encoding", encoding);
   addVary(changed);
   return changed;

@@ -27,6 +27,7 @@ type State = "idle" | "head" | "length" | "chunked" | "close" | "upgraded";
 const maxInformational = 16;
 const noTrailers: readonly string[] = [];
 const headEnd = Buffer.from("\r\n\r\n");
+const protocol = Buffer.from("HTTP/1.");
 
 export class ResponseParser {
   #state: State = "idle";
@@ -110,7 +111,7 @@ export class ResponseParser {
     if (end === -1 ? all.length > this.#maxHeadBytes : end > this.#maxHeadBytes)
       throw garbage(`a head of more than ${this.#maxHeadBytes} bytes`);
     if (end === -1) {
-      if (all.indexOf(10, 0) === 0) throw garbage("it begins with an empty line");
+      assertMayBecomeHead(all, from);
       this.#partial = this.#partial === undefined ? Buffer.from(bytes) : all;
       return bytes.subarray(bytes.length);
     }
@@ -192,5 +193,18 @@ export class ResponseParser {
     this.#sink = undefined;
     if (hasMore) this.#keepAlive = false;
     sink?.onEnd(trailers);
+  }
+}
+
+/**
+ * Refuses at once what no further byte can make a head of HTTP/1: a greeting of another protocol would never end, nor a head
+ * whose lines end without CR. What stands before `from` was looked at already, save its last byte.
+ * @throws BACKEND_GARBAGE
+ */
+function assertMayBecomeHead(bytes: Buffer, from: number): void {
+  const length = Math.min(bytes.length, protocol.length);
+  if (bytes.compare(protocol, 0, length, 0, length) !== 0) throw garbage("it does not begin with HTTP/1");
+  for (let at = bytes.indexOf(10, from); at !== -1; at = bytes.indexOf(10, at + 1)) {
+    if (bytes[at - 1] !== 13) throw garbage("a line that ends without CR");
   }
 }

@@ -3,8 +3,15 @@
 /** Lines, and the empty line. */
 export const head = (...lines: readonly string[]): string => `${lines.join("\r\n")}\r\n\r\n`;
 
-/** What the proxy adds to a request. */
+/** What the proxy adds to a request, in what `withoutPseudonyms` leaves. */
 export const via = "Via: 1.1 posthouse";
+
+/** The same bytes, the agents in Via by their common name. */
+export const withoutPseudonyms = (text: string): string =>
+  text.replace(/posthouse-[0-9a-f]{8}/g, "posthouse");
+
+/** Whether the last bytes are the end of a request's head. */
+export const endsWithHead = (text: string): boolean => /posthouse-[0-9a-f]{8}\r\n\r\n$/.test(text);
 
 /** A request as it reaches the backend. */
 export const forwarded = (...lines: readonly string[]): string => head(...lines, via);

@@ -49,8 +49,10 @@ const ending =
     void socket.end(Buffer.from(bytes, "latin1"));
 const resetting =
   (bytes: string): RawScript =>
-  ({ socket }) =>
-    void socket.write(Buffer.from(bytes, "latin1"), () => setTimeout(() => socket.resetAndDestroy(), 50));
+  (connection) =>
+    void connection.socket.write(Buffer.from(bytes, "latin1"), () =>
+      setTimeout(() => connection.reset(), 50),
+    );
 /** An answer with a length, whose other lines are these. */
 const withLines = (...lines: string[]): string =>
   `${head("HTTP/1.1 200 OK", ...lines, "Content-Length: 2")}ok`;

@@ -9,7 +9,7 @@ import { answerWith, type RawBackend, requestLength, startRawBackend } from "@po
 import { needPackage, startHaproxy, startNginx } from "@posthouse/testkit/services";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startProxy } from "../harness.ts";
-import { forwarded, head, ok, via } from "./bytes.ts";
+import { forwarded, head, ok, via, withoutPseudonyms } from "./bytes.ts";
 
 /** The request that nobody but an attacker sent. */
 const poison = head("GET /poison HTTP/1.1", "Host: a");
@@ -319,7 +319,8 @@ const longestMs = 10_000;
 /** What reaches the backend, by connection, until nothing has moved for a while. */
 async function reached({ port, backend }: Subject, bytes: string): Promise<string[]> {
   const before = backend.connections.length;
-  const now = (): string[] => backend.connections.slice(before).map(({ received }) => received);
+  const now = (): string[] =>
+    backend.connections.slice(before).map(({ received }) => withoutPseudonyms(received));
   let seen = 0;
   let closed = false;
   const socket = connect({ port, host: "127.0.0.1", noDelay: true })

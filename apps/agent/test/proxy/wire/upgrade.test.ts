@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, it } from "vitest";
 import { startWireBench, type WireBench, type WireCase } from "./bench.ts";
-import { badHost, closing, forwarded, head, okClosing, via } from "./bytes.ts";
+import { badHost, closing, endsWithHead, forwarded, head, okClosing, via } from "./bytes.ts";
 
 let bench: WireBench;
 beforeAll(async () => {
@@ -13,6 +13,8 @@ const asked = (protocol: string, ...lines: string[]): string =>
   head("GET / HTTP/1.1", "Host: a", ...lines, "Connection: Upgrade", `Upgrade: ${protocol}`, via);
 const switching = (protocol: string, ...lines: string[]): string =>
   head("HTTP/1.1 101 Switching Protocols", ...lines, "Connection: Upgrade", `Upgrade: ${protocol}`);
+/** Many times what is read before the answer. */
+const flood = "early ".repeat(200_000);
 const webSocket = ["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13"];
 /** Exchanges a ping for a pong after 101; the backend ends. */
 const tunnels = (
@@ -93,6 +95,51 @@ const tunnelled: WireCase[] = [
     sees: `${switching("x")}soon late`,
   },
   {
+    name: "what the client sends before 101, in pieces",
+    rfc: "RFC 9110, 7.8",
+    send: [
+      `${ask("Connection: Upgrade", "Upgrade: x")}one `,
+      { reached: "posthouse\r\n\r\n" },
+      "two ",
+      "GET /three HTTP/1.1\r\nHost: a\r\n\r\n",
+      { settle: true },
+      { answered: switching("x") },
+      { reached: "three" },
+      "four",
+    ],
+    answer: ({ socket, received }) => void (received.endsWith("four") && socket.end("done")),
+    reaches: `${asked("x")}one two GET /three HTTP/1.1\r\nHost: a\r\n\r\nfour`,
+    sees: `${switching("x")}done`,
+  },
+  {
+    name: "more than is kept before 101",
+    rfc: "RFC 9110, 7.8",
+    send: [
+      ask("Connection: Upgrade", "Upgrade: x"),
+      { reached: "posthouse\r\n\r\n" },
+      `${flood}!`,
+      { settle: true },
+      { answered: switching("x") },
+    ],
+    answer: ({ socket, received }) => void (received.endsWith("!") && socket.end("done")),
+    reaches: `${asked("x")}${flood}!`,
+    sees: `${switching("x")}done`,
+  },
+  {
+    name: "the client ends before 101",
+    rfc: "RFC 9110, 7.8",
+    send: [
+      `${ask("Connection: Upgrade", "Upgrade: x")}bye`,
+      { end: true },
+      { reached: "posthouse\r\n\r\n" },
+      { settle: true },
+      { answered: switching("x") },
+    ],
+    answer: () => {},
+    reaches: `${asked("x")}bye`,
+    sees: switching("x"),
+  },
+  {
     name: "the client ends",
     rfc: "RFC 9110, 7.8",
     send: [ask("Connection: Upgrade", "Upgrade: x"), { seen: "\r\n\r\n" }, "bye", { end: true }],
@@ -111,7 +158,7 @@ const tunnelled: WireCase[] = [
     answer: ({ socket, received }) =>
       void (received.endsWith("!")
         ? socket.end("\x80\0")
-        : received.endsWith("posthouse\r\n\r\n") && socket.write(switching("x"))),
+        : endsWithHead(received) && socket.write(switching("x"))),
     reaches: `${asked("x")}\0\xff\r\nGET / HTTP/1.1\r\n\r\n!`,
     sees: `${switching("x")}\xc2\x80\0`,
   },
@@ -136,6 +183,38 @@ const refusedUpgrade = (name: string, rfc: string, answer: string, sees: string)
 });
 
 const refused: WireCase[] = [
+  {
+    name: "what was sent before the refusal, and behind it, is no request",
+    rfc: "RFC 9110, 7.8",
+    send: [
+      ask("Connection: Upgrade", "Upgrade: websocket"),
+      { reached: "posthouse\r\n\r\n" },
+      ask(),
+      { settle: true },
+      { answered: head("HTTP/1.1 403 Forbidden", "Transfer-Encoding: chunked") },
+      { seen: "close\r\n\r\n" },
+      ask(),
+      { settle: true },
+      { answered: "2\r\nno\r\n0\r\n\r\n" },
+    ],
+    answer: () => {},
+    reaches: asked("websocket"),
+    sees: `${closing("HTTP/1.1 403 Forbidden")}no`,
+  },
+  {
+    name: "behind more than is kept",
+    rfc: "RFC 9110, 7.8",
+    send: [
+      ask("Connection: Upgrade", "Upgrade: websocket"),
+      { reached: "posthouse\r\n\r\n" },
+      flood,
+      { settle: true },
+      { answered: `${head("HTTP/1.1 403 Forbidden", "Content-Length: 2")}no` },
+    ],
+    answer: () => {},
+    reaches: asked("websocket"),
+    sees: `${closing("HTTP/1.1 403 Forbidden", "Content-Length: 2")}no`,
+  },
   refusedUpgrade(
     "with an answer; what follows is no request",
     "RFC 9110, 7.8",
