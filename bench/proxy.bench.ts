@@ -174,8 +174,8 @@ async function* measureCase(
   yield* compareAll(name, figures);
 }
 
-const warmRequests = 50_000;
-const warmMs = 12_000;
+const warmRequests = 150_000;
+const warmMs = 20_000;
 
 /** Until it has answered so many that V8 has compiled what is hot, also on a machine with other work. */
 async function warmUp(server: Server, load: LoadOptions): Promise<void> {

@@ -27,25 +27,27 @@ export function parserRefusal(code: string | undefined): readonly [status: strin
   return refusals[code ?? ""] ?? ["400 Bad Request", "syntax"];
 }
 
-const current = Symbol("response");
+const withBody = Symbol("response");
 
-type Answering = Duplex & { [current]?: ServerResponse };
+/** Node says which response has a connection, though it does not promise to; it is tested. */
+type Answering = Duplex & { readonly _httpMessage?: ServerResponse | null; [withBody]?: ServerResponse };
 
-/** Says which response is under way on a connection, once it has the connection. */
-export function setPendingResponse(socket: Duplex, response: ServerResponse): void {
-  (socket as Answering)[current] = response;
+/**
+ * The response that is under way on a connection. Not kept here: connections grow old, and what an old object holds of
+ * each request is copied by the garbage collector again and again.
+ */
+export function pendingResponse(socket: Duplex): ServerResponse | undefined {
+  return (socket as Answering)._httpMessage ?? undefined;
 }
 
-/** The response that is under way on a connection. */
-export function pendingResponse(socket: Duplex): ServerResponse | undefined {
-  const response = (socket as Answering)[current];
-  // Node takes the connection away from a response that is sent.
-  return response?.socket == null ? undefined : response;
+/** Remembers the response to a request whose body may still arrive after it is answered. */
+export function setResponseToBody(socket: Duplex, response: ServerResponse): void {
+  (socket as Answering)[withBody] = response;
 }
 
 /** Whether the request that a connection stands in has had its whole answer: its client need not send the rest of the body. */
 export function isAnswered(socket: Duplex): boolean {
-  const response = (socket as Answering)[current];
+  const response = (socket as Answering)[withBody];
   return response?.writableFinished === true && !response.req.complete;
 }
 

@@ -25,7 +25,7 @@ import {
   pendingResponse,
   refusalOf,
   refusalOfBytes,
-  setPendingResponse,
+  setResponseToBody,
   statusCode,
 } from "./node1-refusals.ts";
 import { type RequestFacts, readRequest } from "./node1-request.ts";
@@ -188,12 +188,12 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
     // What was pipelined waits for its turn: only safe requests may run side by side (RFC 9112, 9.3.2).
     if (response.socket === null) {
       pipelines.wait(request, response, () => {
-        setPendingResponse(request.socket, response);
+        if (facts.body !== "none") setResponseToBody(request.socket, response);
         serve(request, response, facts, expectsContinue);
       });
       return;
     }
-    setPendingResponse(request.socket, response);
+    if (facts.body !== "none") setResponseToBody(request.socket, response);
     // The parser looks at the Transfer-Encoding and the first chunks after it has announced the request.
     if (facts.body === "chunked") setImmediate(serve, request, response, facts, expectsContinue);
     else serve(request, response, facts, expectsContinue);
@@ -232,8 +232,8 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
   function onExpectation(request: IncomingMessage, response: ServerResponse): void {
     role.counters.requests.value++;
     role.counters.refused.syntax.value++;
-    if (response.socket !== null) setPendingResponse(request.socket, response);
     const facts = readRequest(request);
+    if (response.socket !== null && facts.body !== "none") setResponseToBody(request.socket, response);
     const exchange = new Node1Exchange(request, response, facts, {
       close: true,
       expectsContinue: true,

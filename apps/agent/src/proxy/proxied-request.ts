@@ -26,6 +26,7 @@ const repeatable = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
 export class ProxiedRequest implements PooledCall, ExchangeListener, RequestBodyListener, Timed {
   readonly method: string;
   deadline: number = Number.POSITIVE_INFINITY;
+  place = -1;
   readonly #exchange: Exchange;
   readonly #forward: Forward;
   readonly #head: RequestHead;
