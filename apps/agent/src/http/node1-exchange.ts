@@ -35,6 +35,7 @@ export class Node1Exchange implements Exchange {
   #added: string[] | undefined;
   /** Nothing but the end of the connection says where the answer ends. */
   #endsWithConnection = false;
+  #listener: ExchangeListener | undefined;
 
   constructor(
     request: IncomingMessage,
@@ -108,8 +109,8 @@ export class Node1Exchange implements Exchange {
   }
 
   listen(listener: ExchangeListener): void {
+    this.#listener = listener;
     this.#response.on("close", (refusedWith?: number) => listener.onClose(refusedWith));
-    this.#response.on("drain", () => listener.onDrain());
   }
 
   inform(status: number, headers: string[]): void {
@@ -140,6 +141,7 @@ export class Node1Exchange implements Exchange {
   begin(status: number, reason: string, headers: string[]): void {
     this.#endsWithConnection = this.httpVersion === "1.0" && !hasLength(headers);
     this.#complete(headers);
+    this.#response.on("drain", () => this.#listener?.onDrain());
     this.#response.writeHead(status, reason, headers);
   }
 

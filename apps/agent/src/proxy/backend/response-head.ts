@@ -26,6 +26,8 @@ const chunked: Framing = { kind: "chunked" };
 const untilClose: Framing = { kind: "close" };
 
 const statusLine = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\x20-\x7e\x80-\xff]*))?$/;
+/** Lines that `parseFieldLine` accepts, all at once. */
+const fieldLines = /^(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*(?:\r\n|$))*$/;
 const fieldName = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const fieldValue = /^[\t\x20-\x7e\x80-\xff]*$/;
 const digits = /^\d{1,15}$/;
@@ -70,12 +72,15 @@ export function parseResponseHead(text: string, requestMethod: string): Response
   let upgrade: string | undefined;
   let keepAliveMs: number | undefined;
 
-  for (let at = lineEnd + 2; at < text.length; ) {
-    const end = endOfLine(text, at);
-    const line = text.slice(at, end);
-    const [name, value] = parseFieldLine(line);
-    at = end + 2;
+  const fields = text.slice(lineEnd + 2);
+  if (!fieldLines.test(fields)) fields.split("\r\n").forEach(parseFieldLine);
+  for (let at = 0; at < fields.length; ) {
+    const end = endOfLine(fields, at);
+    const colon = fields.indexOf(":", at);
+    const name = fields.slice(at, colon);
+    const value = trimmed(fields, colon + 1, end);
     const length = name.length;
+    at = end + 2;
     // Only names of these lengths can be hop-by-hop or frame the body.
     if (
       length !== 14 &&
@@ -97,7 +102,7 @@ export function parseResponseHead(text: string, requestMethod: string): Response
       lengthText = value;
     } else if (lower === "transfer-encoding") {
       // Right by the grammar, and yet Node and others read another encoding.
-      if (/\t *$/.test(line)) throw garbage("a tab behind the Transfer-Encoding");
+      if (/\t *$/.test(fields.slice(colon, end))) throw garbage("a tab behind the Transfer-Encoding");
       transferEncoding = transferEncoding === undefined ? value : `${transferEncoding}, ${value}`;
     } else if (lower === "connection") {
       connection = connection === undefined ? value.toLowerCase() : `${connection}, ${value.toLowerCase()}`;
@@ -112,7 +117,8 @@ export function parseResponseHead(text: string, requestMethod: string): Response
   if (transferEncoding !== undefined && lengthText !== undefined)
     throw garbage("both Content-Length and Transfer-Encoding");
   const framing = framingOf(code, requestMethod, transferEncoding, lengthText);
-  const tokens = connection === undefined ? noTokens : connectionTokens(connection);
+  const tokens =
+    connection === undefined ? noTokens : (usualTokens.get(connection) ?? connectionTokens(connection));
   // Chunks in HTTP/1.0 are faulty framing, after which nothing more is believed (RFC 9112, 6.1).
   const persistent =
     status[1] === "1"
@@ -136,6 +142,9 @@ function announcedMs(value: string): number | undefined {
 }
 
 const noTokens: readonly string[] = [];
+const usualTokens: ReadonlyMap<string, readonly string[]> = new Map(
+  ["keep-alive", "close"].map((token) => [token, [token]]),
+);
 
 /** The names in a Connection header, lower case. */
 export function connectionTokens(value: string): string[] {
@@ -150,7 +159,9 @@ const noNames: ReadonlySet<string> = new Set(["close", "keep-alive", "upgrade", 
 
 /** Without what Connection names, which cannot be the length; with 1xx and 204 there is none (RFC 9110, 8.6). */
 function endToEnd(headers: string[], tokens: readonly string[], status: number): string[] {
-  const named = tokens.length === 0 ? [] : tokens.filter((token) => !noNames.has(token));
+  const named = tokens.every((token) => noNames.has(token))
+    ? []
+    : tokens.filter((token) => !noNames.has(token));
   if (status < 200 || status === 204) named.push("content-length");
   if (named.length === 0) return headers;
   const kept: string[] = [];
@@ -182,7 +193,7 @@ export function parseFieldLine(line: string): [name: string, value: string] {
   const colon = line.indexOf(":");
   const name = line.slice(0, Math.max(0, colon));
   if (!fieldName.test(name)) throw garbage("a header line without a proper name");
-  const value = trimmed(line, colon + 1);
+  const value = trimmed(line, colon + 1, line.length);
   if (!fieldValue.test(value)) throw garbage(`control characters in ${name}`);
   return [name, value];
 }
@@ -192,9 +203,9 @@ function endOfLine(text: string, from: number): number {
   return end === -1 ? text.length : end;
 }
 
-function trimmed(text: string, from: number): string {
+function trimmed(text: string, from: number, to: number): string {
   let start = from;
-  let end = text.length;
+  let end = to;
   while (start < end && isBlank(text.charCodeAt(start))) start++;
   while (end > start && isBlank(text.charCodeAt(end - 1))) end--;
   return text.slice(start, end);
