@@ -94,6 +94,11 @@ export function answerText(exchange: Exchange, status: number, text: string, hea
   exchange.answer(status, [...headers, "Content-Type", "text/plain; charset=utf-8"], text);
 }
 
+/** A target without its query, which may carry secrets: for logs. */
+export function targetPath({ target }: Exchange): string {
+  return target.split("?", 1)[0] ?? "";
+}
+
 /** The value of a header, or undefined; the first when it stands there twice. */
 export function headerValue({ rawHeaders }: Exchange, name: string): string | undefined {
   for (let index = 0; index < rawHeaders.length; index += 2) {

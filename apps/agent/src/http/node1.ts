@@ -10,7 +10,7 @@ import { closeServer, type ListenAddress, type Log, listenOn, type Part } from "
 import { atPlace } from "../config/places.ts";
 import { defaultSiteLimits, type SiteLimits } from "../config/site-limits.ts";
 import type { Door } from "./door.ts";
-import { answerText, type Exchange, type ExchangeHandler } from "./exchange.ts";
+import { answerText, type Exchange, type ExchangeHandler, targetPath } from "./exchange.ts";
 import type { HttpCounters } from "./http-metrics.ts";
 import { Node1Exchange } from "./node1-exchange.ts";
 import { createPipelines } from "./node1-pipelines.ts";
@@ -222,7 +222,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       } else role.handler.handle(exchange);
     } catch (error) {
       role.counters.failed.value++;
-      log.error({ error, listener: name, target: exchange.target }, "could not answer a request");
+      log.error({ error, listener: name, path: targetPath(exchange) }, "could not answer a request");
       if (exchange.answered) response.destroy();
       else answerText(exchange, 500, "internal error\n");
     }
@@ -273,7 +273,7 @@ export function createNode1Server(options: HttpServerOptions): HttpServer {
       else role.handler.handle(exchange);
     } catch (error) {
       role.counters.failed.value++;
-      log.error({ error, listener: name, target: exchange.target }, "could not answer a request");
+      log.error({ error, listener: name, path: targetPath(exchange) }, "could not answer a request");
       socket.destroy();
     }
   }

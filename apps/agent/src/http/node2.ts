@@ -12,7 +12,7 @@ import {
 import type { Socket } from "node:net";
 import type { Log } from "@posthouse/service";
 import { defaultSiteLimits, type SiteLimits } from "../config/site-limits.ts";
-import { answerText } from "./exchange.ts";
+import { answerText, targetPath } from "./exchange.ts";
 import type { ServerRole } from "./node1.ts";
 import { Node2Exchange } from "./node2-exchange.ts";
 import { type Request2, readRequest2 } from "./node2-request.ts";
@@ -113,7 +113,7 @@ export function createNode2Sessions({ name, role, slowReaders, log }: Node2Optio
       }
     } catch (error) {
       counters.failed.value++;
-      log.error({ error, listener: name, target: exchange.target }, "could not answer a request");
+      log.error({ error, listener: name, path: targetPath(exchange) }, "could not answer a request");
       if (exchange.answered) exchange.abort();
       else answerText(exchange, 500, "internal error\n");
     }

@@ -246,7 +246,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, RequestBody
     const bodyIsAwaited = this.#sent && this.#body?.isAwaited === true;
     const waitedForClient = bodyIsAwaited && !this.#begun && limit !== "idle";
     this.#forward.count.limited(limit);
-    if (limit !== "client") this.#failedBy("timed_out", limit);
+    if (limit !== "client" && !waitedForClient) this.#failedBy("timed_out", limit);
     if (!waitedForClient && !this.#begun) this.#upstream?.failed(performance.now());
     if (this.#begun) {
       this.#cut();

@@ -114,6 +114,17 @@ describe("limits of a forward, each counted by its key", () => {
     socket.destroy();
   });
 
+  it("total, while the client's body is awaited: no failure of the backend", async () => {
+    await using backend = await startRawBackend(() => {});
+    await using proxy = await startProxy({
+      forward: { upstreams: [`http://127.0.0.1:${backend.port}`], timeouts: { total: "200ms" } },
+    });
+    const answer = await sendRaw(proxy.port, ["POST / HTTP/1.1", "Host: a", "Content-Length: 9"]);
+    expect(answer.status).toBe(408);
+    expect(await metric(proxy, 'posthouse_proxy_limits_total{site="*",limit="total"}')).toBe(1);
+    expect(await proxy.metrics()).not.toContain('posthouse_proxy_failures_total{site="*"');
+  });
+
   it("connect: a backend that does not shake hands", async () => {
     await using backend = await startRawBackend(() => {});
     const forward = { upstreams: [`https://127.0.0.1:${backend.port}`], timeouts: { connect: "200ms" } };
