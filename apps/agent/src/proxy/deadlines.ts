@@ -28,6 +28,7 @@ const everyMs = 100;
 export function createDeadlines(onTick: (now: number) => void = () => {}): Deadlines {
   const entries: Timed[] = [];
   let timer: NodeJS.Timeout | undefined;
+  let soon: NodeJS.Immediate | undefined;
 
   function tick(): void {
     const now = performance.now();
@@ -60,10 +61,14 @@ export function createDeadlines(onTick: (now: number) => void = () => {}): Deadl
       return entries.length;
     },
     start() {
-      timer ??= setInterval(tick, everyMs).unref();
+      // Not at once: what has arrived while the process could not run is read first, so that nobody is ended for that.
+      timer ??= setInterval(() => {
+        soon = setImmediate(tick);
+      }, everyMs).unref();
     },
     stop() {
       clearInterval(timer);
+      clearImmediate(soon);
       timer = undefined;
       forEach((entry) => entry.onStop());
     },
