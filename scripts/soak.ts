@@ -1,7 +1,13 @@
-/** `npm run soak -- NAME [--minutes N]`: the long runs. Prints what was found; exits 1 when something is not as it must be. */
+/** `npm run soak -- NAME [--minutes N] [--seed N]`: the long runs. Prints what was found; exits 1 when something is not as it must be. */
+import { randomInt } from "node:crypto";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { killFlagSource, killProblems } from "@posthouse/testkit/featbit-kill";
+import {
+  type DeliverySoakResult,
+  deliverySoakProblems,
+  soakDelivery,
+} from "@posthouse/testkit/soak-delivery";
 import { proxySoakProblems, soakProxy } from "@posthouse/testkit/soak-proxy";
 import { soakProblems, soakRedirects, type Trend } from "@posthouse/testkit/soak-redirects";
 
@@ -9,7 +15,7 @@ interface Soak {
   readonly description: string;
   /** How long, unless told otherwise. */
   readonly minutes: number;
-  run(minutes: number): Promise<string[]>;
+  run(minutes: number, seed: number): Promise<string[]>;
 }
 
 const soaks: Readonly<Record<string, Soak>> = {
@@ -62,6 +68,21 @@ const soaks: Readonly<Record<string, Soak>> = {
       return killProblems(result);
     },
   },
+  delivery: {
+    minutes: 10,
+    description: "events on their way while everything between them fails, half the time with each broker",
+    async run(minutes, seed) {
+      console.log(`seed ${seed}`);
+      const problems: string[] = [];
+      for (const broker of ["rabbitmq", "redis"] as const) {
+        const progress = (text: string): void => console.error(`${broker}: ${text}`);
+        const result = await soakDelivery({ broker, seed, durationMs: minutes * 30_000, progress });
+        for (const line of describeDelivery(result)) console.log(`${broker}: ${line}`);
+        problems.push(...deliverySoakProblems(result).map((problem) => `${broker}: ${problem}`));
+      }
+      return problems;
+    },
+  },
 };
 
 process.exitCode = await main();
@@ -69,27 +90,29 @@ process.exitCode = await main();
 async function main(): Promise<number> {
   let name: string | undefined;
   let given: string | undefined;
+  let seed = randomInt(2 ** 32);
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: { minutes: { type: "string" } },
+      options: { minutes: { type: "string" }, seed: { type: "string" } },
     });
     name = positionals[0];
     given = values.minutes;
+    if (values.seed !== undefined) seed = Number(values.seed);
   } catch (error) {
     console.error(error instanceof Error ? error.message : String(error));
     return 2;
   }
   const soak = name === undefined ? undefined : Object.entries(soaks).find(([known]) => known === name)?.[1];
   const minutes = given === undefined ? (soak?.minutes ?? 0) : Number(given);
-  if (soak === undefined || !(minutes > 0)) {
+  if (soak === undefined || !(minutes > 0) || !Number.isInteger(seed)) {
     if (name !== undefined && soak === undefined) console.error(`there is no soak "${name}"`);
-    console.error("npm run soak -- NAME [--minutes N]");
+    console.error("npm run soak -- NAME [--minutes N] [--seed N]");
     for (const [known, { description }] of Object.entries(soaks))
       console.error(`  ${known.padEnd(12)} ${description}`);
     return 2;
   }
-  const problems = await soak.run(minutes);
+  const problems = await soak.run(minutes, seed);
   for (const problem of problems) console.log(`PROBLEM: ${problem}`);
   console.log(problems.length === 0 ? "as it must be" : `${problems.length} problems`);
   return problems.length === 0 ? 0 : 1;
@@ -98,4 +121,23 @@ async function main(): Promise<number> {
 function describeTrend(name: string, { first, last, perHour }: Trend, unit = 1): string {
   const figure = (value: number): string => (value / unit).toFixed(1);
   return `${name}: ${figure(first)} after warm-up, ${figure(last)} at the end, slope ${figure(perHour)} per hour`;
+}
+
+function describeDelivery(result: DeliverySoakResult): string[] {
+  const { seconds, faults, skipped, lives, messages, certain, sinks, told, gapsSeen } = result;
+  const figures = (pairs: Iterable<readonly [string, number]>): string =>
+    [...pairs].map(([name, value]) => `${name} ${value}`).join(", ");
+  return [
+    ...skipped.map((reason) => `NOT TESTED: ${reason}`),
+    `${seconds.toFixed(0)} s, ${lives} lives of the agent; faults: ${figures(faults)}`,
+    `${messages} messages to each sink, of which the broker had ${figures(Object.entries(certain))}`,
+    ...Object.entries(sinks).map(([sink, { arrived, duplicates, excused }]) => {
+      const lost = [...excused].map(
+        ([reason, { events, longestMs }]) =>
+          `, ${events} lost by ${reason}, at most ${longestMs.toFixed(0)} ms old`,
+      );
+      return `${sink}: ${arrived} events arrived, ${duplicates} times one came again${lost.join("")}`;
+    }),
+    `the agent's own metrics: ${figures(Object.entries(told))}; ${gapsSeen} cuts noticed`,
+  ];
 }

@@ -16,6 +16,8 @@ export interface LeekApiOptions {
   readonly appKey?: string;
   /** Stores nothing and remembers no request: for load. */
   readonly isForgetful?: boolean;
+  /** Default true. Else `posts` and `stored` stay empty, and the index is all there is: for long runs. */
+  readonly remembersPosts?: boolean;
 }
 
 export interface LeekPost {
@@ -67,6 +69,7 @@ const headerNames = ["x-leek-org-name", "x-leek-app-name", "x-leek-app-key", "x-
 
 export async function startLeekApi(options: LeekApiOptions = {}): Promise<LeekApi> {
   const { port = 0, prefix = "", isForgetful = false } = options;
+  const remembersPosts = options.remembersPosts !== false && !isForgetful;
   const path = `${prefix}/v1/events/process`;
   const index = createLeekIndex();
   const stored: IndexedDocument[] = [];
@@ -109,7 +112,7 @@ export async function startLeekApi(options: LeekApiOptions = {}): Promise<LeekAp
   function store(documents: readonly IndexedDocument[]): void {
     if (isForgetful) return;
     index.post(documents);
-    stored.push(...documents);
+    if (remembersPosts) stored.push(...documents);
   }
 
   function refusal({ headers, method }: IncomingMessage): HttpAnswer | undefined {
@@ -159,12 +162,12 @@ export async function startLeekApi(options: LeekApiOptions = {}): Promise<LeekAp
     answerWith((isPost ? api.faults : api.checkFaults).take(), request, response, (body) => {
       bytes = body.length;
       const answer = serve(request, body);
-      if (isPost && !isForgetful) documents = documentsOf(request, body);
+      if (isPost && remembersPosts) documents = documentsOf(request, body);
       return answer;
     })
       .then((answer) => {
         if (!isPost) checks += answer?.status === 200 ? 1 : 0;
-        else if (!isForgetful)
+        else if (remembersPosts)
           posts.push({ rawHeaders: request.rawHeaders, documents, bytes, status: answer?.status, at });
       })
       .catch(() => request.socket.destroy())

@@ -11,11 +11,14 @@ export interface SmallDisk extends AsyncDisposable {
 }
 
 /** Mounts one at this path. Only root can; else it says why not. */
-export async function mountSmallDisk(path: string): Promise<SmallDisk | { readonly missing: string }> {
+export async function mountSmallDisk(
+  path: string,
+  megabytes: number = 1,
+): Promise<SmallDisk | { readonly missing: string }> {
   await mkdir(path, { recursive: true });
   const { status, stderr, error } = spawnSync(
     "mount",
-    ["-t", "tmpfs", "-o", "size=1m,nr_inodes=64,mode=700", "tmpfs", path],
+    ["-t", "tmpfs", "-o", `size=${megabytes}m,nr_inodes=${64 * megabytes},mode=700`, "tmpfs", path],
     {
       encoding: "utf8",
     },

@@ -22,20 +22,30 @@ export interface WebhookReceiver extends AsyncDisposable {
   readonly faults: FaultPlan;
   /** Answers a body with this status in place of taking it. */
   refuse: ((request: WebhookRequest) => number | undefined) | undefined;
+  /** Larger bodies are answered with 413, as a reverse proxy does. */
+  limitBytes: number;
+  /** Gets each request that is taken, in place of `requests` and `attempts`: for long runs. */
+  onTaken: ((request: WebhookRequest) => void) | undefined;
 }
 
 export async function startWebhookReceiver(): Promise<WebhookReceiver> {
   const sockets = new Set<Socket>();
   const requests: WebhookRequest[] = [];
   const attempts: WebhookRequest[] = [];
-  const state = { faults: new FaultPlan(), refuse: undefined as WebhookReceiver["refuse"] };
+  const state = {
+    faults: new FaultPlan(),
+    refuse: undefined as WebhookReceiver["refuse"],
+    limitBytes: Number.POSITIVE_INFINITY,
+    onTaken: undefined as WebhookReceiver["onTaken"],
+  };
   const server = createServer((request, response) => {
     answerWith(state.faults.take(), request, response, (raw) => {
       const body = request.headers["content-encoding"] === "gzip" ? gunzipSync(raw) : raw;
       const seen = { headers: request.headers, path: request.url ?? "", raw, body };
-      attempts.push(seen);
-      const status = state.refuse?.(seen);
-      if (status === undefined) requests.push(seen);
+      const status = raw.length > state.limitBytes ? 413 : state.refuse?.(seen);
+      if (state.onTaken === undefined) attempts.push(seen);
+      if (status === undefined && state.onTaken !== undefined) state.onTaken(seen);
+      else if (status === undefined) requests.push(seen);
       return { status: status ?? 204, body: "" };
     }).catch(() => request.socket.destroy());
   });
