@@ -121,6 +121,11 @@ export class Reader {
     return records;
   }
 
+  /** The file of a segment that was removed: as long as it is open it takes room. */
+  async release(segment: Segment): Promise<void> {
+    if (this.#file?.segment === segment) await this.close();
+  }
+
   async close(): Promise<void> {
     this.#block = undefined;
     const file = this.#file;

@@ -1,6 +1,7 @@
 /**
  * Notes on disk what is settled, a moment after it was: a crash loses some of it, and those records are read again.
- * Removes segments in which all is settled, except the newest: its name says which position is next.
+ * Removes segments in which all is settled, except the newest: its name says which position is next, unless that is noted
+ * elsewhere.
  */
 import { constants } from "node:fs";
 import type { Log } from "@posthouse/service";
@@ -30,6 +31,8 @@ export class Settlements {
   /** Removed from the list, but not from the disk yet. */
   #leaving: Segment[] = [];
   #last: Segment | undefined;
+  /** Whether the newest has to stay. */
+  keepsNewest = true;
 
   constructor(options: SettlementsOptions) {
     this.#options = options;
@@ -44,10 +47,10 @@ export class Settlements {
     this.schedule();
   }
 
-  /** Lets settled segments go, all but the newest, and notes the rest soon. */
+  /** Lets settled segments go, and notes the rest soon. */
   schedule(): void {
     const { segments } = this.#options;
-    for (let at = segments.length - 2; at >= 0; at--) {
+    for (let at = segments.length - (this.keepsNewest ? 2 : 1); at >= 0; at--) {
       const segment = segments[at];
       if (segment?.isSettled !== true) continue;
       segments.splice(at, 1);

@@ -162,9 +162,10 @@ export function createSpool(options: SpoolOptions): Spool {
       counters,
       log,
       segments,
-      onRemoved({ size }) {
-        bytesRemoved += size;
+      onRemoved(segment) {
+        bytesRemoved += segment.size;
         room.update();
+        void reader.release(segment);
       },
     });
     const reader = new Reader({
@@ -189,6 +190,11 @@ export function createSpool(options: SpoolOptions): Spool {
       probePath: join(directory, "probe"),
       onSegment(segment) {
         segments.push(segment);
+        settlements.keepsNewest = true;
+        settlements.schedule();
+      },
+      onNextNoted() {
+        settlements.keepsNewest = false;
         settlements.schedule();
       },
       onGroup: (from) => ages.mark(from),

@@ -6,9 +6,12 @@
  * - Nothing is acknowledged or readable before it is durable, in the order of positions.
  * - After a failed write everything that was not durable is rejected. Before anything else is written the segment is
  *   cut to what was durable, and the next segment begins with the position after that.
+ * - After that each chunk is written and durable by itself, until no more waits than one of them: a disk that has room
+ *   for some of what waits takes that.
  */
 import { randomInt } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
+import { join } from "node:path";
 import type { Log } from "@posthouse/service";
 import { agentErrors } from "../core/errors.ts";
 import type { Chunk, Chunks } from "./chunks.ts";
@@ -22,7 +25,7 @@ import {
   writeRecord,
   writeSegmentHeader,
 } from "./record.ts";
-import { endMark, Segment } from "./segment.ts";
+import { endMark, Segment, segmentName, segmentSuffix } from "./segment.ts";
 
 /** Hears once that records are durable, or why not. `position` is that of the first of them. */
 export type Appended = (error: Error | undefined, position: number) => void;
@@ -42,6 +45,8 @@ export interface WriterOptions {
   readonly probePath: string;
   /** The first records of a new segment are on disk. */
   readonly onSegment: (segment: Segment) => void;
+  /** The next position is noted on disk beside the segments: all of them may go. */
+  readonly onNextNoted: () => void;
   /** Records from this position on became durable. */
   readonly onGroup: (from: number) => void;
   /** A group is on disk, or writing failed, or works again. */
@@ -76,6 +81,7 @@ export class Writer {
   /** The position after the last durable record. */
   #durableEnd: number;
   #failure: Error | undefined;
+  #isByChunk = false;
   #retry: NodeJS.Timeout | undefined;
   #repairing: Promise<void> | undefined;
 
@@ -197,7 +203,8 @@ export class Writer {
   }
 
   async #write(stretches: readonly Stretch[]): Promise<void> {
-    for (const part of bySegment(stretches)) {
+    if (stretches.length <= 1) this.#isByChunk = false;
+    for (const part of this.#isByChunk ? stretches.map((stretch) => [stretch]) : bySegment(stretches)) {
       const [first] = part;
       if (first === undefined) continue;
       const { segment } = first.chunk;
@@ -253,6 +260,7 @@ export class Writer {
     this.#pendingBytes = 0;
     this.#next = this.#durableEnd;
     this.#failure = failure;
+    this.#isByChunk = true;
     this.#retryLater();
     const waiting = this.#waiters.splice(0);
     for (const waiter of group) if (waiter.end <= this.#durableEnd) this.#tell(waiter, undefined);
@@ -287,7 +295,10 @@ export class Writer {
   async #repair(): Promise<void> {
     try {
       await this.#cut();
-      await this.#probe();
+      await this.#probe().catch(async (error) => {
+        await this.#noteNext();
+        throw error;
+      });
     } catch (error) {
       this.#options.log.debug({ error }, "the spool cannot be written yet");
       this.#retryLater();
@@ -311,6 +322,19 @@ export class Writer {
     }
     this.#file = undefined;
     await handle.close().catch(() => {});
+  }
+
+  /** So that the newest segment can make room too, when all in it is settled: as an empty file by the name of the next. */
+  async #noteNext(): Promise<void> {
+    const { directory, disk, onNextNoted } = this.#options;
+    const handle = await disk.open(
+      join(directory, segmentName(this.#durableEnd) + segmentSuffix),
+      "w",
+      0o600,
+    );
+    await handle.close();
+    await syncDirectory(disk, directory);
+    onNextNoted();
   }
 
   /** Whether there is room for a chunk: a group would be written and rejected else, again and again. */

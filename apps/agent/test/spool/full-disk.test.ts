@@ -81,6 +81,43 @@ describe("a full disk", () => {
   });
 });
 
+describe("a disk with room for some of what waits", () => {
+  it.for([
+    ["most of a disk", 700],
+    ["more than a disk", 4096],
+  ] as const)(
+    "takes it bit by bit, as it is delivered; a segment is %s",
+    { timeout: 60_000 },
+    async ([, kilobytes], { skip }) => {
+      const { directory } = await mountOrSay(skip);
+      const spool = await openSpool(directory, { maxBytes: 64 * 2 ** 20, segmentBytes: kilobytes * 1024 });
+      // Twice as much as the disk holds.
+      let waiting = Array.from({ length: 40 }, (_, index) => Buffer.alloc(50_000, index));
+      const read: (number | undefined)[] = [];
+      const ending = new AbortController();
+      const reading = (async () => {
+        while (!ending.signal.aborted) {
+          const records = await spool.read({ maxRecords: 10 }, ending.signal);
+          read.push(...records.map(({ payload }) => payload[0]));
+          spool.settle(positionsOf(records));
+        }
+      })();
+      while (waiting.length > 0) {
+        const appended = await Promise.allSettled(waiting.map((record) => spool.append(record)));
+        waiting = waiting.filter((_, index) => appended[index]?.status === "rejected");
+        if (waiting.length > 0) await new Promise<void>((resolve) => spool.onRoom(resolve));
+      }
+      await expect.poll(() => read.length, { timeout: 10_000 }).toBe(40);
+      ending.abort();
+      await reading;
+      expect(read).toEqual(Array.from({ length: 40 }, (_, index) => index));
+      await spool.stop(1000);
+      const again = await openSpool(directory);
+      expect(await again.append(Buffer.from("next"))).toBe(41);
+    },
+  );
+});
+
 describe("a write that fails", () => {
   it("leaves nothing of it behind, whichever step failed", async () => {
     for (const failing of ["write", "datasync"] as const) {
