@@ -118,7 +118,7 @@ export async function soakDelivery(options: DeliverySoakOptions): Promise<Delive
 
   async function runOnce(lane: Lane): Promise<void> {
     const own = random.fork(lane.name);
-    for (const fault of lane.faults) await run(lane, fault, own);
+    for (const fault of lane.faults) if (fault.isLong !== true) await run(lane, fault, own);
   }
 
   await until("the agent receives", () => receives(world), 60_000).catch((error) =>
@@ -140,6 +140,11 @@ export async function soakDelivery(options: DeliverySoakOptions): Promise<Delive
   for (const sink of sinkNames) {
     const texts = await agent.deadLetters(subscriptionOf(sink));
     letters.push(...judgeDeadLetters(accounts[sink], texts).map((problem) => `${sink}: ${problem}`));
+  }
+  for (const { reason, counted } of trouble.dropped) {
+    const lost = sinks.webhook.excused.get(reason)?.messages.size ?? 0;
+    progress(`${reason} ${lost} messages lost, ${counted} counted`);
+    if (lost > counted) trouble.problems.push(`${reason} lost ${lost} messages and counted ${counted}`);
   }
   const unroutable = world.producer.unroutable;
   return {

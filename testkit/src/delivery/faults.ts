@@ -4,12 +4,14 @@ import type { IndexedDocument } from "../leek-index.ts";
 import type { Random } from "./random.ts";
 import type { SentMessage } from "./traffic.ts";
 import type { Trouble } from "./trouble.ts";
-import { exchangeOf, sinkNames, type World } from "./world.ts";
+import { exchangeOf, outputLimit, sinkNames, type World } from "./world.ts";
 
 export interface Fault {
   readonly name: string;
   /** How often it is drawn beside the others. Default 1. */
   readonly weight?: number;
+  /** Takes long: not for those who want each once. */
+  readonly isLong?: boolean;
   /** Begins, lasts and ends it. */
   run(trouble: Trouble, random: Random): Promise<void>;
 }
@@ -165,7 +167,7 @@ const gone: Fault = {
 
 const disconnected: Fault = {
   name: "Redis disconnects its listeners",
-  run: (trouble) => trouble.cut("disconnect", () => trouble.disconnectClients()),
+  run: (trouble) => trouble.cut("disconnect", () => trouble.askRedis("CLIENT", "KILL", "TYPE", "pubsub")),
 };
 
 /** More comes than Redis keeps for a client that does not read. */
@@ -176,20 +178,46 @@ const outputCut: Fault = {
     await trouble.cut("output-buffer cut", async () => {
       world.proxy.hangs(true);
       const endsAt = performance.now() + 10_000;
-      while ((await world.listeners()) !== 0 && performance.now() < endsAt)
-        await Promise.all(
-          sinkNames.map(async (sink) => {
-            const message = ballast();
-            const answered = world.ledgers[sink].begin(message);
-            answered(await world.producer.send(exchangeOf(sink), message.body));
-          }),
-        );
+      while ((await world.listeners()) !== 0 && performance.now() < endsAt) await sendBallast(world);
       world.proxy.hangs(false);
     });
   },
 };
 
+/** More comes than the agent may keep in memory while the disk takes nothing. */
+const overflow: Fault = {
+  name: "more than memory holds, on a full disk",
+  isLong: true,
+  async run(trouble) {
+    const { world } = trouble;
+    const { disk } = world;
+    if ("missing" in disk) return;
+    await trouble.askRedis("CONFIG", "SET", "client-output-buffer-limit", "pubsub 0 0 0");
+    await trouble.overflow(async () => {
+      for (let sent = 0; sent < overflowMessages; sent += 50) {
+        // What is delivered meanwhile makes room.
+        await disk.fill();
+        await Promise.all(Array.from({ length: 50 }, () => sendBallast(world)));
+      }
+    });
+    await trouble.askRedis("CONFIG", "SET", "client-output-buffer-limit", outputLimit);
+  },
+};
+
+/** Together, encoded as kombu does, more than 64 MiB. */
+const overflowMessages = 1800;
 let ballasts = 0;
+
+/** One to each sink. */
+async function sendBallast({ ledgers, producer }: World): Promise<void> {
+  await Promise.all(
+    sinkNames.map(async (sink) => {
+      const message = ballast();
+      const answered = ledgers[sink].begin(message);
+      answered(await producer.send(exchangeOf(sink), message.body));
+    }),
+  );
+}
 
 function ballast(): SentMessage {
   const clock = 1_000_000_000 + ++ballasts;
@@ -207,7 +235,7 @@ function ballast(): SentMessage {
 }
 
 const rabbitFaults: readonly Fault[] = [reset, hang, restart, gone];
-const redisFaults: readonly Fault[] = [reset, hang, disconnected, outputCut, restart, gone];
+const redisFaults: readonly Fault[] = [reset, hang, disconnected, outputCut, overflow, restart, gone];
 
 const processFaults: readonly Fault[] = [
   {
@@ -252,13 +280,6 @@ const clockJump: Fault = {
 
 const fullDisk: Fault = {
   name: "full disk",
-  async run(trouble, random) {
-    const { disk } = trouble.world;
-    if ("missing" in disk) return;
-    await trouble.holdUp("a full disk", trouble.diskSettlesMs, async () => {
-      await disk.fill({ files: random.below(2) === 0 });
-      await trouble.pause(random.between(500, 2500));
-      await disk.free();
-    });
-  },
+  run: (trouble, random) =>
+    trouble.fullDisk({ files: random.below(2) === 0 }, () => trouble.pause(random.between(500, 2500))),
 };

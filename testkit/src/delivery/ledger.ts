@@ -48,12 +48,12 @@ export class Ledger {
       messages: this.#entries.length,
       certain: 0,
     };
-    for (const { message, sentMs, answeredMs, outcome } of this.#entries) {
+    for (const [number, { message, sentMs, answeredMs, outcome }] of this.#entries.entries()) {
       if (outcome === "certain") account.certain++;
       const excuse = this.excuses.findLast(({ fromMs, toMs }) => answeredMs >= fromMs && sentMs <= toMs);
       for (const event of message.events) {
         const owed: Owed = {
-          ...{ event, sentMs, excuse, isPoison: message.isPoison },
+          ...{ message: number, event, sentMs, excuse, isPoison: message.isPoison },
           isPromised: outcome === "certain" && excuse === undefined,
           isCertain: outcome === "certain",
         };
@@ -69,6 +69,8 @@ export class Ledger {
 }
 
 export interface Owed {
+  /** The number of its message. */
+  readonly message: number;
   readonly event: SentEvent;
   readonly sentMs: number;
   readonly isPoison: boolean;

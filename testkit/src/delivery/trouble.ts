@@ -5,7 +5,7 @@ import type { RedisServer } from "../redis.ts";
 import { until } from "../until.ts";
 import type { Series } from "./agent-lives.ts";
 import type { Excuse } from "./ledger.ts";
-import { sinkNames, subscriptionOf, type World } from "./world.ts";
+import { type SinkName, sinkNames, subscriptionOf, type World } from "./world.ts";
 
 interface Span {
   readonly reason: string;
@@ -20,6 +20,12 @@ export interface TroubleOptions {
   readonly isBrisk: boolean;
 }
 
+/** What the agent gave up and counted, beside what was lost for this reason. */
+export interface Dropped {
+  readonly reason: string;
+  readonly counted: number;
+}
+
 /** After a disk has room again the spool looks once a second. */
 const diskSettlesMs = 3000;
 const goneWithinMs = 10_000;
@@ -30,6 +36,8 @@ export class Trouble {
   readonly problems: string[] = [];
   /** Cuts at which the agent had to count a gap, and did. */
   gapsSeen = 0;
+  readonly dropped: Dropped[] = [];
+  #disk: Promise<void> = Promise.resolve();
   readonly #options: TroubleOptions;
   /** Times in which what Redis sent was kept back on its way, or in memory. */
   readonly #holdUps: Span[] = [];
@@ -54,8 +62,47 @@ export class Trouble {
     }
   }
 
-  get diskSettlesMs(): number {
-    return diskSettlesMs;
+  /** One at a time; nothing without a disk that can be filled. */
+  fullDisk(what: { readonly files: boolean }, during: () => Promise<void>): Promise<void> {
+    const { disk } = this.world;
+    if ("missing" in disk) return Promise.resolve();
+    this.#disk = this.#disk.then(() =>
+      this.holdUp("a full disk", diskSettlesMs, async () => {
+        await disk.fill(what);
+        try {
+          await during();
+        } finally {
+          await disk.free();
+        }
+      }),
+    );
+    return this.#disk;
+  }
+
+  /** Redis sends more than the agent may keep: what is lost has to be what the agent counts as dropped. */
+  async overflow(flood: () => Promise<void>): Promise<void> {
+    const { agent } = this.world;
+    const { life } = agent;
+    const before = (await this.world.listeners()) === 2 ? await agent.metrics() : undefined;
+    if (before === undefined) return;
+    const reason = `our drop policy, ${this.dropped.length + 1}.`;
+    const excuse = this.#excuse(reason, performance.now());
+    await this.fullDisk({ files: false }, flood);
+    let after: Series | undefined;
+    const isStored = async (): Promise<boolean> => {
+      if (agent.life !== life || !agent.isAlive) return true;
+      after = await agent.metrics();
+      return sinkNames.every((sink) => figure(after, "unconfirmed_messages", sink) === 0);
+    };
+    await this.pause(1500);
+    await until("what was kept in memory is on disk", isStored, backWithinMs).catch((error) =>
+      this.problems.push(`${error}\n${agent.output()}`),
+    );
+    excuse.toMs = performance.now();
+    if (agent.life !== life || !agent.isAlive) return;
+    const counted = droppedOf(after) - droppedOf(before);
+    if (counted === 0) this.problems.push("nothing was counted as dropped though more came than is kept");
+    this.dropped.push({ reason, counted });
   }
 
   /** Ends the agent; what was on its way into it then is excused, but nothing at SIGTERM when nothing held it up. */
@@ -106,11 +153,11 @@ export class Trouble {
     }
   }
 
-  /** As Redis itself does it to clients that it does not want any more. */
-  async disconnectClients(): Promise<void> {
+  /** As an operator of Redis would. */
+  async askRedis(command: string, ...args: readonly string[]): Promise<void> {
     const client = new Redis((this.world.broker as RedisServer).port, "127.0.0.1");
     client.on("error", () => {});
-    await client.call("CLIENT", "KILL", "TYPE", "pubsub").catch(() => {});
+    await client.call(command, ...args).catch(() => {});
     client.disconnect();
   }
 
@@ -133,6 +180,14 @@ export class Trouble {
   }
 }
 
-function gapsOf(series: Series | undefined, sink: (typeof sinkNames)[number]): number {
-  return series?.get(`posthouse_events_gaps_total{subscription="${subscriptionOf(sink)}"}`) ?? 0;
+function figure(series: Series | undefined, name: string, sink: SinkName): number {
+  return series?.get(`posthouse_events_${name}{subscription="${subscriptionOf(sink)}"}`) ?? 0;
+}
+
+const gapsOf = (series: Series | undefined, sink: SinkName): number => figure(series, "gaps_total", sink);
+
+/** Of the webhook, where each loss can be seen. */
+function droppedOf(series: Series | undefined): number {
+  const labels = `subscription="${subscriptionOf("webhook")}",reason="policy"`;
+  return series?.get(`posthouse_events_dropped_total{${labels}}`) ?? 0;
 }

@@ -15,8 +15,14 @@ export interface Verdict {
   readonly duplicates: number;
   readonly arrived: number;
   /** Redis: certain, did not arrive, and excused, by what happened; the longest time between sending and that. */
-  readonly excused: ReadonlyMap<string, { readonly events: number; readonly longestMs: number }>;
+  readonly excused: ReadonlyMap<string, Excused>;
   readonly problems: readonly string[];
+}
+
+export interface Excused {
+  readonly events: number;
+  readonly messages: ReadonlySet<number>;
+  readonly longestMs: number;
 }
 
 /** How many of a kind are told. */
@@ -150,14 +156,21 @@ function difference(found: IndexedDocument | undefined, wanted: IndexedDocument 
 }
 
 function excusedOf(owed: readonly Owed[]): Verdict["excused"] {
-  const excused = new Map<string, { events: number; longestMs: number }>();
-  for (const { isCertain, excuse, sentMs } of owed) {
+  const excused = new Map<string, { events: number; messages: Set<number>; longestMs: number }>();
+  for (const { isCertain, excuse, sentMs, message } of owed) {
     if (!isCertain || excuse === undefined) continue;
-    const { events, longestMs } = excused.get(excuse.reason) ?? { events: 0, longestMs: 0 };
-    excused.set(excuse.reason, { events: events + 1, longestMs: Math.max(longestMs, excuse.atMs - sentMs) });
+    const { events, messages, longestMs } = excused.get(excuse.reason) ?? nothing();
+    messages.add(message);
+    excused.set(excuse.reason, {
+      events: events + 1,
+      messages,
+      longestMs: Math.max(longestMs, excuse.atMs - sentMs),
+    });
   }
   return excused;
 }
+
+const nothing = () => ({ events: 0, messages: new Set<number>(), longestMs: 0 });
 
 function describe({ event }: Owed): string {
   return `${event.type} of ${String(event.uuid ?? event.hostname)}, number ${event.clock}`;

@@ -47,7 +47,7 @@ export const appEnv = "test";
 const diskMegabytes = 32;
 const appKey = "the-app-key";
 /** Small enough that a test can fill it. */
-const outputLimit = "client-output-buffer-limit pubsub 256kb 128kb 10";
+export const outputLimit = "pubsub 256kb 128kb 10";
 
 export async function startWorld(options: WorldOptions): Promise<World> {
   const { broker: kind, clockLibrary } = options;
@@ -58,7 +58,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const disk = await mountSmallDisk(state, diskMegabytes);
   if (!("missing" in disk)) stack.use(disk);
   const rabbit = kind === "rabbitmq" ? stack.use(await startRabbitMq()) : undefined;
-  const redis = kind === "redis" ? stack.use(await startRedis({ config: [outputLimit] })) : undefined;
+  const redis =
+    kind === "redis"
+      ? stack.use(await startRedis({ config: [`client-output-buffer-limit ${outputLimit}`] }))
+      : undefined;
   const broker = rabbit ?? redis;
   if (broker === undefined) throw new TypeError(`there is no broker ${kind}`);
   const proxy = stack.use(await startTcpProxy(broker.port));
