@@ -66,7 +66,7 @@ export interface DeliverySoakResult {
 }
 
 const tickMs = 20;
-const briskPace = 0.3;
+const briskPace = 0.15;
 const quietForMs = 2000;
 const quietWithinMs = 120_000;
 const mostUnanswered = 2000;
