@@ -9,6 +9,8 @@ export interface BenchContext {
   readonly data: string | undefined;
   /** Interleaved rounds: ours, peer, ours, peer … */
   readonly rounds: number;
+  /** Of the benches that last a given time; undefined: as long as they want. */
+  readonly seconds?: number | undefined;
   /** Tells what is going on (standard error). */
   progress(text: string): void;
 }

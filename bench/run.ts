@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- NAME [--data DIR] [--rounds N]`: measures something of ours beside a real peer in one run, prints a
+ * `npm run bench -- NAME [--data DIR] [--rounds N] [--seconds S]`: measures something of ours beside a real peer in one run, prints a
  * table, writes results/NAME.json, exits 1 when a case misses its budget (budgets.json) and 2 when it could not run.
  */
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
@@ -29,27 +29,40 @@ async function main(): Promise<number> {
       names.toSorted().map(async (each) => `  ${each.padEnd(12)} ${(await load(each)).description}`),
     );
     const unknown = name === undefined ? "" : `there is no bench "${name}"\n`;
-    console.error(`${unknown}npm run bench -- NAME [--data DIR] [--rounds N]\n${lines.join("\n")}`);
+    console.error(
+      `${unknown}npm run bench -- NAME [--data DIR] [--rounds N] [--seconds S]\n${lines.join("\n")}`,
+    );
     return 2;
   }
-  return run(name, args.data, args.rounds);
+  return run(name, args);
 }
 
-function readArguments(): { name: string | undefined; data: string | undefined; rounds: number } | string {
+interface Arguments {
+  readonly name: string | undefined;
+  readonly data: string | undefined;
+  readonly rounds: number;
+  readonly seconds: number | undefined;
+}
+
+function readArguments(): Arguments | string {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
       options: {
         data: { type: "string" },
         rounds: { type: "string" },
+        seconds: { type: "string" },
         help: { type: "boolean", short: "h" },
       },
     });
     const rounds = Number(values.rounds ?? defaultRounds);
     if (!Number.isInteger(rounds) || rounds < 1)
       return `--rounds ${values.rounds}: expected a whole number from 1`;
+    const seconds = values.seconds === undefined ? undefined : Number(values.seconds);
+    if (seconds !== undefined && !(seconds > 0))
+      return `--seconds ${values.seconds}: expected a number above 0`;
     if (positionals.length > 1) return `one bench at a time, not ${positionals.join(" and ")}`;
-    return { name: values.help === true ? undefined : positionals[0], data: values.data, rounds };
+    return { name: values.help === true ? undefined : positionals[0], data: values.data, rounds, seconds };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
@@ -60,13 +73,13 @@ async function load(name: string): Promise<Bench> {
   return module.bench;
 }
 
-async function run(name: string, data: string | undefined, rounds: number): Promise<number> {
+async function run(name: string, { data, rounds, seconds }: Arguments): Promise<number> {
   const budgets = JSON.parse(await readFile(join(here, "budgets.json"), "utf8")) as Budgets;
   const bench = await load(name);
   const progress = (text: string): void => console.error(text);
   const cases: JudgedCase[] = [];
   try {
-    for await (const measured of bench.run({ data, rounds, progress }))
+    for await (const measured of bench.run({ data, rounds, seconds, progress }))
       cases.push(judge(budgets, name, measured));
   } catch (error) {
     if (!(error instanceof BenchSkipped)) throw error;

@@ -8,8 +8,10 @@ import {
   deliverySoakProblems,
   soakDelivery,
 } from "@posthouse/testkit/soak-delivery";
+import { eventsOutageProblems, mebibytes, soakEventsOutage } from "@posthouse/testkit/soak-events-outage";
 import { proxySoakProblems, soakProxy } from "@posthouse/testkit/soak-proxy";
 import { soakProblems, soakRedirects, type Trend } from "@posthouse/testkit/soak-redirects";
+import { buildPackage, publicPackages } from "./build.ts";
 
 interface Soak {
   readonly description: string;
@@ -53,6 +55,34 @@ const soaks: Readonly<Record<string, Soak>> = {
       console.log(`${requests} requests in ${seconds.toFixed(0)} s, ${failed} failed`);
       console.log(`${reloads} reloads and ${publishes} publishes took effect`);
       return proxySoakProblems(result, options);
+    },
+  },
+  "events-outage": {
+    minutes: 10,
+    description:
+      "2,000 events a second from RabbitMQ while the Leek API is down; memory watched, none may be lost",
+    async run(minutes) {
+      const root = fileURLToPath(new URL("..", import.meta.url));
+      for (const folder of publicPackages) buildPackage(root, folder);
+      const options = {
+        outageMs: minutes * 60_000,
+        perSecond: 2000,
+        isBuilt: true,
+        memoryLimitBytes: 150 * 2 ** 20,
+        progress: (text: string) => console.error(text),
+      };
+      const result = await soakEventsOutage(options);
+      const { published, arrived, repeated, backlog, backlogBytes, drainMs, memory } = result;
+      console.log(`${published} events published, ${arrived} arrived, ${repeated} of them more than once`);
+      console.log(`${backlog} waited in ${mebibytes(backlogBytes)} MiB when the API came back`);
+      console.log(
+        `delivered in ${(drainMs / 1000).toFixed(0)} s: ${Math.round(backlog / (drainMs / 1000))} a second`,
+      );
+      const { rest, outage, drain } = memory;
+      console.log(
+        `memory, MiB: ${mebibytes(rest)} at rest, ${mebibytes(outage)} at most in the outage, ${mebibytes(drain)} at most after it`,
+      );
+      return eventsOutageProblems(result, options);
     },
   },
   flags: {
@@ -109,7 +139,7 @@ async function main(): Promise<number> {
     if (name !== undefined && soak === undefined) console.error(`there is no soak "${name}"`);
     console.error("npm run soak -- NAME [--minutes N] [--seed N]");
     for (const [known, { description }] of Object.entries(soaks))
-      console.error(`  ${known.padEnd(12)} ${description}`);
+      console.error(`  ${known.padEnd(14)} ${description}`);
     return 2;
   }
   const problems = await soak.run(minutes, seed);

@@ -18,6 +18,8 @@ export interface LeekApiOptions {
   readonly isForgetful?: boolean;
   /** Default true. Else `posts` and `stored` stay empty, and the index is all there is: for long runs. */
   readonly remembersPosts?: boolean;
+  /** Hears what is stored, or would be. */
+  readonly onStored?: (documents: readonly IndexedDocument[]) => void;
 }
 
 export interface LeekPost {
@@ -110,6 +112,7 @@ export async function startLeekApi(options: LeekApiOptions = {}): Promise<LeekAp
   };
 
   function store(documents: readonly IndexedDocument[]): void {
+    options.onStored?.(documents);
     if (isForgetful) return;
     index.post(documents);
     if (remembersPosts) stored.push(...documents);

@@ -8,19 +8,24 @@ import { type PeerProcess, startPeer } from "./peer-process.ts";
 import { writeSnapshot } from "./peer-snapshot.ts";
 import { freePort } from "./services.ts";
 
-const main = join(import.meta.dirname, "..", "..", "apps", "posthouse", "src", "main.ts");
+const posthouse = join(import.meta.dirname, "..", "..", "apps", "posthouse");
 
 export interface AgentPeerOptions {
-  readonly items: readonly Item[];
+  /** Undefined: it answers for no site, and `port` is its admin port. */
+  readonly items?: readonly Item[];
   readonly core?: number | undefined;
   /** Options of node itself. */
   readonly nodeOptions?: readonly string[];
+  /** From `dist`, as it is installed; `scripts/build.ts` makes that. */
+  readonly isBuilt?: boolean;
   /** Hosts to answer for; all of them by default. */
   readonly hosts?: readonly string[];
   /** What else is set for them: `forward`, for one. */
   readonly host?: Readonly<Record<string, unknown>>;
   /** What else is set for the listener. */
   readonly site?: Readonly<Record<string, unknown>>;
+  /** Its events job, and the token for the admin address that comes with it. */
+  readonly events?: { readonly token: string; readonly subscriptions: readonly object[] };
 }
 
 /** A real agent process that serves items from its disk; its Manager refuses connections. */
@@ -37,6 +42,7 @@ const manager = { url: "http://127.0.0.1:1", namespace: "test", project: "redire
 /** Starts `posthouse agent` with logs off and waits until it has its rules. */
 export async function startAgent(options: AgentPeerOptions): Promise<AgentPeer> {
   const folder = await mkdtemp(join(tmpdir(), "posthouse-peer-agent-"));
+  const { events } = options;
   try {
     const state = join(folder, "state");
     const path = snapshotPath(state, manager);
@@ -45,29 +51,36 @@ export async function startAgent(options: AgentPeerOptions): Promise<AgentPeer> 
       namespace: manager.namespace,
       project: manager.project,
       version: 1,
-      items: options.items,
+      items: options.items ?? [],
     });
-    const [port, adminPort] = [await freePort(), await freePort()];
+    const adminPort = await freePort();
+    const port = options.items === undefined ? adminPort : await freePort();
     const file = join(folder, "posthouse.yaml");
     const writeConfig = (hosts: readonly string[]): Promise<void> => {
       const config = {
         name: "peer-agent",
         state,
         log: { level: "silent" },
-        admin: { listen: `127.0.0.1:${adminPort}` },
-        projects: { redirects: { manager: { ...manager, token: "none" } } },
-        sites: [
-          {
-            ...options.site,
-            listen: `127.0.0.1:${port}`,
-            hosts: [{ ...options.host, match: hosts, project: "redirects" }],
-          },
-        ],
+        admin: { listen: `127.0.0.1:${adminPort}`, ...(events && { token: events.token }) },
+        ...(events && { events: { subscriptions: events.subscriptions } }),
+        ...(options.items !== undefined && {
+          projects: { redirects: { manager: { ...manager, token: "none" } } },
+          sites: [
+            {
+              ...options.site,
+              listen: `127.0.0.1:${port}`,
+              hosts: [{ ...options.host, match: hosts, project: "redirects" }],
+            },
+          ],
+        }),
       };
       return writeFile(file, JSON.stringify(config, undefined, 2));
     };
     await writeConfig(options.hosts ?? ["*"]);
-    const args = ["--conditions=posthouse-source", ...(options.nodeOptions ?? []), main, "agent", "-c", file];
+    const program = options.isBuilt
+      ? [join(posthouse, "dist", "main.js")]
+      : ["--conditions=posthouse-source", join(posthouse, "src", "main.ts")];
+    const args = [...(options.nodeOptions ?? []), ...program, "agent", "-c", file];
     const peer = await startPeer({ command: process.execPath, args, port, core: options.core });
     const stop = async (): Promise<number> => {
       const code = await peer.stop();

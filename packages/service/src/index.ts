@@ -9,7 +9,7 @@ export {
 } from "./config.ts";
 export { configJsonSchema, describeConfig } from "./describe.ts";
 export { serviceErrors } from "./errors.ts";
-export { boundHeapGrowth } from "./heap.ts";
+export { boundHeapGrowth, releaseStartMemory } from "./heap.ts";
 export { type Part, type StartOptions, startParts, stopParts } from "./lifecycle.ts";
 export { closeServer, listenOn } from "./listen.ts";
 export {

@@ -1,5 +1,5 @@
 import { constants } from "node:os";
-import { boundHeapGrowth } from "./heap.ts";
+import { boundHeapGrowth, releaseStartMemory } from "./heap.ts";
 import { type Part, startParts, stopParts } from "./lifecycle.ts";
 import type { Log } from "./log.ts";
 
@@ -22,6 +22,7 @@ export async function runUntilSignal(parts: readonly Part[], options: RunOptions
   const { log, stopDeadlineMs: asGiven = 10_000 } = options;
   const deadlineMs = (): number => (typeof asGiven === "number" ? asGiven : asGiven());
   boundHeapGrowth();
+  releaseStartMemory();
   const asked = new AbortController();
   const onSignal = (signal: StopSignal): void => {
     if (asked.signal.aborted) process.exit(128 + constants.signals[signal]);

@@ -1,4 +1,4 @@
-import { createBackoff } from "@posthouse/client";
+import { createBackoff } from "@posthouse/client/backoff";
 import type { ReceivedEvent } from "./celery/received-event.ts";
 import type { Outlet } from "./outlet.ts";
 import type { Sink, SinkOutcome, SinkPart, SinkRequest } from "./sinks/sink.ts";

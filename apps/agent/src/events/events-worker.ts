@@ -1,8 +1,9 @@
 /** The thread of the events job: what the other thread asks is done in `runtime.ts`; it hears how things are once a second. */
 
+import { setPriority } from "node:os";
 import { parentPort, workerData } from "node:worker_threads";
 import { isPosthouseError } from "@posthouse/protocol";
-import { describeConfig } from "@posthouse/service";
+import { describeConfig, releaseStartMemory } from "@posthouse/service";
 import type { EventsConfig } from "../config/events.ts";
 import { createForwardedLog } from "./forwarded-log.ts";
 import type { EventsCall, FromThread, ThreadData, ThreadError, ToThread } from "./messages.ts";
@@ -10,10 +11,15 @@ import { createEventsRuntime } from "./runtime.ts";
 import { unseal } from "./sealed.ts";
 
 const reportMs = 1000;
+const niceness = 5;
+/** By then what is needed for brokers and receivers is loaded. */
+const settledMs = 5000;
 
 const port = parentPort;
 if (!port) throw new Error("this file runs as a worker thread");
 const { state, config } = workerData as ThreadData;
+// On Linux this is of the calling thread alone: where processors are short, requests go before events.
+if (process.platform === "linux") setPriority(niceness);
 const send = (message: FromThread): void => port.postMessage(message);
 const log = createForwardedLog((entry) => send({ type: "log", entry }));
 const runtime = createEventsRuntime(state, unseal(config) as EventsConfig, log);
@@ -65,3 +71,4 @@ const timer = setInterval(report, reportMs);
 // What fails here ends the thread; it is started again.
 await runtime.start();
 report();
+setTimeout(releaseStartMemory, settledMs).unref();

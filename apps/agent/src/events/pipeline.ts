@@ -2,7 +2,7 @@
  * From the spool to a sink. A record of the spool is settled when each event of it was accepted by the sink, was a
  * duplicate, or is a dead letter on disk; nothing is settled before. Events of one task, or one worker, go in order.
  *
- * What was read and is not settled is bounded by its bytes: then reading waits.
+ * What was read and is not settled is bounded by its bytes and its events: then reading waits.
  */
 import { setMaxListeners } from "node:events";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
@@ -42,7 +42,10 @@ export interface PipelineOptions {
   readonly carryUnknown?: boolean;
   /** Event ids that are remembered. Default 50,000. */
   readonly duplicateWindow?: number;
-  /** Of records read and not settled. Default: a batch for each request and one more, 16 MiB at most. */
+  /**
+   * Of records read and not settled. Default: a batch for each request and one more, 16 MiB at most. So many events, or
+   * 2000, are the most in any case: as objects they take more than their bytes.
+   */
   readonly readAheadBytes?: number;
   readonly delays?: Partial<DeliveryDelays>;
 }
@@ -82,12 +85,14 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const { name, spool, sink, deadLetters, maxEvents, maxBytes, windowMs, concurrency } = options;
   const { duplicateWindow = 50_000 } = options;
   const { readAheadBytes = Math.min(16 * 2 ** 20, (concurrency + 1) * maxBytes) } = options;
+  const readAheadEvents = Math.max(2000, (concurrency + 1) * maxEvents);
   const rules = { carryUnknown: options.carryUnknown ?? true };
   const log = options.log.child({ subscription: name });
   const counters = new EventCounters();
   const recent = new RecentIds(duplicateWindow);
   const ending = new AbortController();
   let heldBytes = 0;
+  let heldEvents = 0;
   let onReleased: (() => void) | undefined;
   let reading: Promise<void> | undefined;
   let stopping: Promise<void> | undefined;
@@ -154,12 +159,13 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       if (event.isSettled) continue;
       event.isSettled = true;
       settled++;
+      heldEvents--;
       if (--ticket.left > 0) continue;
       positions.push(ticket.position);
       heldBytes -= ticket.bytes;
     }
     if (positions.length > 0) spool.settle(positions);
-    if (heldBytes < readAheadBytes) onReleased?.();
+    if (hasRoom()) onReleased?.();
     return settled;
   }
 
@@ -223,7 +229,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     if (--ticket.left > 0) return;
     heldBytes -= ticket.bytes;
     spool.settle([ticket.position]);
-    if (heldBytes < readAheadBytes) onReleased?.();
+    if (hasRoom()) onReleased?.();
   }
 
   function addEvent(
@@ -241,15 +247,20 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     try {
       lane?.add({ kind: "event", id, event, ticket, isSettled: false });
       ticket.left++;
+      heldEvents++;
     } catch (error) {
       log.error({ error }, "an event could not be made ready to be sent");
       letters.push(letterOf("unexpected", messageText(error), messageOf(jsonOf(event))));
     }
   }
 
+  function hasRoom(): boolean {
+    return heldBytes < readAheadBytes && heldEvents < readAheadEvents;
+  }
+
   /** Resolves when more may be read; open batches go first, since nothing else will fill them. */
   async function room(): Promise<void> {
-    if (heldBytes < readAheadBytes || ending.signal.aborted) return;
+    if (hasRoom() || ending.signal.aborted) return;
     const released = Promise.withResolvers<void>();
     onReleased = released.resolve;
     ending.signal.addEventListener("abort", onReleased, { once: true });

@@ -29,8 +29,10 @@ export interface SpoolOptions {
   readonly maxBytes: number;
   /** Default 8 MiB, and at most an eighth of `maxBytes`. A segment is removed as a whole. */
   readonly segmentBytes?: number;
-  /** What may wait for the disk, and be kept for the reader, in memory. Default 16 MiB. */
+  /** What may wait for the disk in memory. Default 16 MiB. */
   readonly memoryBytes?: number;
+  /** What is kept in memory for the reader although it is on disk. Default 1 MiB, and at most `memoryBytes`. */
+  readonly keptBytes?: number;
   /** Default 4 MiB. */
   readonly maxRecordBytes?: number;
   readonly log: Log;
@@ -72,7 +74,7 @@ export function createSpool(options: SpoolOptions): Spool {
   const { now = Date.now, disk = realDisk } = options;
   const segmentBytes = Math.min(options.segmentBytes ?? 8 * 2 ** 20, Math.ceil(maxBytes / 8));
   const counters = createCounters();
-  const chunks = new Chunks(memoryBytes);
+  const chunks = new Chunks(Math.min(memoryBytes, options.keptBytes ?? 2 ** 20));
   const segments: Segment[] = [];
   const ages = new Ages(now);
   let state: "new" | "running" | "stopped" = "new";

@@ -1,5 +1,5 @@
 /** The only file that knows amqplib: a connection to RabbitMQ, and one consumer on it. */
-import { type Channel, type ChannelModel, type ConsumeMessage, connect } from "amqplib";
+import type { Channel, ChannelModel, ConsumeMessage } from "amqplib";
 import { agentErrors } from "../../core/errors.ts";
 import { type AmqpAddress, formatHost, openingOf } from "../broker-address.ts";
 import { readBrokerTls } from "../broker-tls.ts";
@@ -50,6 +50,7 @@ const answerMs = 30_000;
 /** @throws BROKER_UNREACHABLE, BROKER_TIMED_OUT and the other errors of brokers. */
 export async function openAmqp(address: AmqpAddress, options: AmqpConnectOptions): Promise<AmqpConnection> {
   const tls = address.tls === undefined ? {} : await readBrokerTls(address.tls);
+  const { connect } = await import("amqplib");
   // Destroys the socket, whatever amqplib waits for.
   const cut = new AbortController();
   const opened = connect(

@@ -1,5 +1,5 @@
 /** The only file that knows ioredis: one connection to Redis, which is not made again by itself. */
-import { Redis, type RedisOptions } from "ioredis";
+import type { Redis, RedisOptions } from "ioredis";
 import { agentErrors } from "../../core/errors.ts";
 import { openingOf, type RedisAddress } from "../broker-address.ts";
 import { readBrokerTls } from "../broker-tls.ts";
@@ -48,7 +48,9 @@ export async function openRedis(
   options: RedisConnectOptions,
 ): Promise<RedisConnection> {
   const place = formatRedisPlace(address);
-  const redis = new Redis(await redisOptions(address, options.name));
+  // Not before there is a Redis: it takes seven megabytes.
+  const ioredis = await import("ioredis");
+  const redis = new ioredis.Redis(await redisOptions(address, options.name));
   const connection = new OpenConnection(redis, address);
   let timer: NodeJS.Timeout | undefined;
   let onAbort: (() => void) | undefined;

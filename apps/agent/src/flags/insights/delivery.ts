@@ -1,5 +1,5 @@
 /** One request with events to FeatBit, and what its answer means for them. */
-import { Agent, request } from "undici";
+import type { Agent } from "undici";
 
 /**
  *  - `taken`: they are FeatBit's now.
@@ -35,19 +35,27 @@ const maxAnswerBytes = 64 * 1024;
 const longestRetryAfterMs = 600_000;
 
 export function createDelivery(): Delivery {
-  const agent = new Agent({
-    connections: maxDeliveries,
-    connect: { timeout: connectMs },
-    headersTimeout: answerMs,
-    bodyTimeout: answerMs,
-    keepAliveTimeout: 30_000,
-  });
+  let agent: Agent | undefined;
+
+  /** Not before there is something to post: it takes four megabytes. */
+  async function loaded() {
+    const undici = await import("undici");
+    agent ??= new undici.Agent({
+      connections: maxDeliveries,
+      connect: { timeout: connectMs },
+      headersTimeout: answerMs,
+      bodyTimeout: answerMs,
+      keepAliveTimeout: 30_000,
+    });
+    return { request: undici.request, dispatcher: agent };
+  }
 
   return {
     async post(eventUri, key, events, signal) {
       try {
+        const { request, dispatcher } = await loaded();
         const { statusCode, headers, body } = await request(trackUrl(eventUri), {
-          dispatcher: agent,
+          dispatcher,
           method: "POST",
           headers: {
             authorization: key,
@@ -69,7 +77,7 @@ export function createDelivery(): Delivery {
         return { result: "later", reason: reasonOf(error) };
       }
     },
-    close: () => agent.destroy(),
+    close: async () => agent?.destroy(),
   };
 }
 
