@@ -1,14 +1,14 @@
 /**
  * What stands in a segment file, little endian:
  *
- *     header   "PHSPOOL1", first position (f64), made at (f64, ms), salt (u32), CRC-32C of these
- *     records  CRC-32C of what follows (u32), payload length (u32), index in the segment (u32), payload
+ *     header   "PHSPOOL1", first position (f64), made at (f64, ms), salt (u32), CRC-32 of these
+ *     records  CRC-32 of what follows (u32), payload length (u32), index in the segment (u32), payload
  *     end      like the header of a record, with the length 0xffffffff; its index is the number of records
  *
  * A record's CRC begins with the segment's salt, so that neither bytes of another file nor a payload that looks like a
  * record is taken for one; its index says which one it is where those before it cannot be read.
  */
-import { crc32c } from "./crc32c.ts";
+import { crc32 } from "node:zlib";
 
 export const recordHeaderBytes = 12;
 export const segmentHeaderBytes = 32;
@@ -26,13 +26,13 @@ export function writeSegmentHeader(bytes: Buffer, header: SegmentHeader): void {
   bytes.writeDoubleLE(header.first, 8);
   bytes.writeDoubleLE(header.madeAtMs, 16);
   bytes.writeUInt32LE(header.salt, 24);
-  bytes.writeUInt32LE(crc32c(bytes, 0, 28), 28);
+  bytes.writeUInt32LE(crc32(bytes.subarray(0, 28)), 28);
 }
 
 /** Undefined when these bytes do not begin with a whole and valid header. */
 export function readSegmentHeader(bytes: Buffer): SegmentHeader | undefined {
   if (bytes.length < segmentHeaderBytes || !bytes.subarray(0, magic.length).equals(magic)) return undefined;
-  if (bytes.readUInt32LE(28) !== crc32c(bytes, 0, 28)) return undefined;
+  if (bytes.readUInt32LE(28) !== crc32(bytes.subarray(0, 28))) return undefined;
   return {
     first: bytes.readDoubleLE(8),
     madeAtMs: bytes.readDoubleLE(16),
@@ -52,7 +52,7 @@ export function writeRecord(
   bytes.writeUInt32LE(payload.length, at + 4);
   bytes.writeUInt32LE(index, at + 8);
   bytes.set(payload, at + recordHeaderBytes);
-  bytes.writeUInt32LE(crc32c(bytes, at + 4, end, salt), at);
+  bytes.writeUInt32LE(crc32(bytes.subarray(at + 4, end), salt), at);
 }
 
 export const endMarkBytes = 12;
@@ -62,13 +62,15 @@ const endLength = 0xffffffff;
 export function writeEndMark(bytes: Buffer, at: number, salt: number, count: number): void {
   bytes.writeUInt32LE(endLength, at + 4);
   bytes.writeUInt32LE(count, at + 8);
-  bytes.writeUInt32LE(crc32c(bytes, at + 4, at + endMarkBytes, salt), at);
+  bytes.writeUInt32LE(crc32(bytes.subarray(at + 4, at + endMarkBytes), salt), at);
 }
 
 /** The number of records, when these bytes are a valid end mark and nothing else. */
 export function readEndMark(bytes: Buffer, salt: number): number | undefined {
   if (bytes.length !== endMarkBytes || bytes.readUInt32LE(4) !== endLength) return undefined;
-  return bytes.readUInt32LE(0) === crc32c(bytes, 4, endMarkBytes, salt) ? bytes.readUInt32LE(8) : undefined;
+  return bytes.readUInt32LE(0) === crc32(bytes.subarray(4, endMarkBytes), salt)
+    ? bytes.readUInt32LE(8)
+    : undefined;
 }
 
 /** Where the record at `at` ends by its own account, beyond the bytes perhaps. */
@@ -84,7 +86,7 @@ export function recordIndex(bytes: Buffer, at: number): number {
 /** Whether a whole and valid record stands at `at`. */
 export function isRecord(bytes: Buffer, at: number, salt: number): boolean {
   const end = recordEnd(bytes, at);
-  return end <= bytes.length && bytes.readUInt32LE(at) === crc32c(bytes, at + 4, end, salt);
+  return end <= bytes.length && bytes.readUInt32LE(at) === crc32(bytes.subarray(at + 4, end), salt);
 }
 
 /** How much is hashed in search of a record: bytes that were made to look like records do not hold up a start. */

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { crc32c } from "./crc32c.ts";
+import { crc32 } from "node:zlib";
 import { endMarkBytes, type SegmentHeader, writeEndMark } from "./record.ts";
 
 const settledEntryBytes = 12;
@@ -79,7 +79,7 @@ export class Segment {
       const at = entry * settledEntryBytes;
       bytes.writeUInt32LE(ranges[2 * entry] as number, at);
       bytes.writeUInt32LE(ranges[2 * entry + 1] as number, at + 4);
-      bytes.writeUInt32LE(crc32c(bytes, at, at + 8, this.salt), at + 8);
+      bytes.writeUInt32LE(crc32(bytes.subarray(at, at + 8), this.salt), at + 8);
     }
     return { bytes, ranges };
   }
@@ -92,7 +92,7 @@ export class Segment {
   loadSettled(bytes: Buffer): void {
     this.settledSize = bytes.length - (bytes.length % settledEntryBytes);
     for (let at = 0; at < this.settledSize; at += settledEntryBytes) {
-      if (bytes.readUInt32LE(at + 8) !== crc32c(bytes, at, at + 8, this.salt)) continue;
+      if (bytes.readUInt32LE(at + 8) !== crc32(bytes.subarray(at, at + 8), this.salt)) continue;
       const end = Math.min(bytes.readUInt32LE(at + 4), this.count);
       for (let index = bytes.readUInt32LE(at); index < end; index++) this.#mark(index);
     }
