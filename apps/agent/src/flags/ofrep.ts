@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import type { EnvironmentFlags, Flag } from "@posthouse/flags";
 import type { Log } from "@posthouse/service";
-import type { Tallies } from "../core/metrics.ts";
+import type { Tallies, Tally } from "../core/metrics.ts";
 import { type Exchange, headerValue } from "../http/exchange.ts";
 import { BodyRefused, readJson } from "../http/json-body.ts";
 import type { EnvironmentSecret } from "../replica/featbit/dump.ts";
@@ -21,6 +21,7 @@ export interface OfrepOptions {
   /** By environment and status. */
   readonly requests: Tallies;
   readonly evaluations: Tallies;
+  keyRefused(status: 401 | 503): Tally;
   readonly log: Log;
 }
 
@@ -38,7 +39,8 @@ const configuration = JSON.stringify({
   },
 });
 
-export function createOfrep({ store, maxBodyBytes, requests, evaluations, log }: OfrepOptions): Ofrep {
+export function createOfrep(options: OfrepOptions): Ofrep {
+  const { store, maxBodyBytes, requests, evaluations, keyRefused, log } = options;
   const listed = new WeakMap<EnvironmentFlags, ReadonlyMap<string, Flag>>();
 
   /** Those that are not archived, by key, in the order of their keys, so that the same flags are the same text. */
@@ -59,6 +61,7 @@ export function createOfrep({ store, maxBodyBytes, requests, evaluations, log }:
   function admit(exchange: Exchange): EnvironmentSecret | undefined {
     const secret = store.findSecret(givenKey(exchange));
     if (secret !== undefined) return secret;
+    keyRefused(store.isAuthoritative ? 401 : 503).value++;
     if (store.isAuthoritative)
       answer(exchange, 401, { errorDetails: "unknown key" }, ["WWW-Authenticate", "Bearer"]);
     else answer(exchange, 503, { errorDetails: "not ready, try again" }, ["Retry-After", "5"]);
