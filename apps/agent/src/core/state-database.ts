@@ -48,7 +48,7 @@ export function setAsideStateDatabase(file: string, at: Date): string {
     const reason = `it is damaged, and so are ${known.length} files beside it`;
     throw agentErrors.create("STATE_DATABASE_UNUSABLE", { file, reason });
   }
-  const aside = `${file}${asideMark}${at.toISOString().replaceAll(/[:-]|\.\d+/g, "")}`;
+  const aside = `${file}${asideMark}${at.toISOString().replaceAll(/[:.-]/g, "")}`;
   return withStateErrors(file, () => {
     // The file itself last: until then it is found damaged again.
     for (const end of ["-wal", "-shm", ""]) if (existsSync(file + end)) renameSync(file + end, aside + end);

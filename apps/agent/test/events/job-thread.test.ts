@@ -121,14 +121,14 @@ describe("the thread of the events job", () => {
         await until(round, async () => job.status().subscriptions[0]?.state === "retrying");
         expect(job.status()).toMatchObject({
           failure: undefined,
-          problems: [expect.stringMatching(/state\.db\.damaged-\d{8}T\d{6}Z was found damaged/)],
+          problems: [expect.stringMatching(/state\.db\.damaged-\d{8}T\d{9}Z was found damaged/)],
         });
         expect(await gauge()).toBe("1");
         await job.stop(1000);
         job = await start();
       }
       const aside = (await readdir(state)).filter((name) => name.includes("damaged")).sort();
-      expect(aside).toEqual([expect.stringMatching(/^state\.db\.damaged-\d{8}T\d{6}Z$/)]);
+      expect(aside).toEqual([expect.stringMatching(/^state\.db\.damaged-\d{8}T\d{9}Z$/)]);
       expect((await readFile(join(state, aside[0] ?? ""))).equals(damaged)).toBe(true);
       const told = entries.filter(({ level, msg }) => level === "error" && String(msg).includes("set aside"));
       expect(told).toHaveLength(1);
