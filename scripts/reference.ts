@@ -1,6 +1,6 @@
 /**
  * `npm run reference`: writes `docs/reference` from the code: errors from the catalogues, configuration from the
- * schemas, metrics and the HTTP API from processes that are started for it. A test compares the result with the files.
+ * schemas, metrics and the Manager's HTTP API from processes that are started for it. A test compares the result with the files.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
@@ -10,6 +10,7 @@ import { createManager, managerConfigSchema } from "@posthouse/manager";
 import type { ErrorDefinition } from "@posthouse/protocol";
 import { configJsonSchema, createLog } from "@posthouse/service";
 import { agentErrors } from "../apps/agent/src/core/errors.ts";
+import { describeControlApi } from "../apps/agent/src/events/control-openapi.ts";
 import { errors as managerErrors } from "../apps/manager/src/errors.ts";
 import { commands } from "../apps/posthouse/src/commands.ts";
 import { commandErrors } from "../apps/posthouse/src/errors.ts";
@@ -54,6 +55,7 @@ export async function generateReference(): Promise<ReadonlyMap<string, string>> 
         `${note}# Metrics\n\n## Agent\n\n${metricsTable(await read(`http://${agent.addresses.admin}/metrics`))}\n## Manager\n\n${metricsTable(await read(`${manager.url}/metrics`))}`,
       ],
       ["openapi.json", `${JSON.stringify(openapi, null, 2)}\n`],
+      ["openapi-agent.json", `${JSON.stringify(describeControlApi(), null, 2)}\n`],
     ]);
   } finally {
     await agent.stop(2000);

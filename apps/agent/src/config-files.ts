@@ -7,6 +7,7 @@ import { type AgentConfig, hostsOf } from "./config/schema.ts";
 import { agentErrors } from "./core/errors.ts";
 import { loadCertificate, loadClientAuthorities, readAuthorities } from "./http/tls-files.ts";
 import { loadErrorPage } from "./proxy/error-answers.ts";
+import { readDump } from "./replica/featbit/dump-reader.ts";
 
 /**
  * What is wrong with the files that a configuration names, each with its place, as a start would tell it. Changes
@@ -25,6 +26,10 @@ function* fileChecks(config: AgentConfig): Generator<Promise<unknown>> {
   const at = placesOf(config);
   for (const [name, { file }] of Object.entries(config.projects))
     if (file !== undefined) yield atPlace(at(["projects", name, "file"]), () => findRuleFile(file));
+  if (config.flags?.mode === "offline" && config.flags.file !== undefined) {
+    const { file, message_size } = config.flags;
+    yield atPlace(at(["flags", "file"]), () => readWhole(file, message_size));
+  }
   for (const [index, { tls, access_log }] of config.sites.entries()) {
     const path = ["sites", index];
     if (tls !== undefined) {
@@ -47,6 +52,11 @@ async function findRuleFile(file: string): Promise<void> {
   await access(file, constants.R_OK).catch((cause: unknown) => {
     throw agentErrors.create("FILE_NOT_READABLE", { file, reason: String(cause) }, { cause });
   });
+}
+
+async function readWhole(path: string, maxBytes: number): Promise<void> {
+  const dump = await readDump({ from: "file", path, maxBytes, knownHash: undefined });
+  for await (const _ of dump?.pieces() ?? []);
 }
 
 async function findWritable(file: string): Promise<void> {

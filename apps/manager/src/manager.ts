@@ -6,6 +6,7 @@ import { createServer } from "./api/server.ts";
 import type { ManagerConfig } from "./config.ts";
 import { type Database, openDatabase } from "./database/database.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
+import { createReadiness } from "./readiness.ts";
 import { createAgentStore } from "./store/agent.ts";
 import { createAgentWriter } from "./store/agent-writer.ts";
 import { createChangeStore } from "./store/change.ts";
@@ -72,7 +73,7 @@ export function createManager(config: ManagerConfig, { log }: ManagerOptions): M
       undo.push(() => stores.close());
       firstLogin = await stores.users.createFirst();
       const app = await createServer({
-        ...{ stores, events, metrics, log, isReady: () => isReady(database) },
+        ...{ stores, events, metrics, log, isReady: createReadiness(database, log) },
         authorizationHeader: config.authorization_header,
       });
       undo.push(() => app.close());
@@ -186,13 +187,4 @@ async function openStores({ database, config, events, metrics, log }: StoresOpti
       await snapshots.close();
     },
   };
-}
-
-async function isReady(database: Database): Promise<boolean> {
-  try {
-    await database.read.selectFrom("project").select("id").limit(1).execute();
-    return true;
-  } catch {
-    return false;
-  }
 }

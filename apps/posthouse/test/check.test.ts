@@ -26,6 +26,35 @@ describe("posthouse check", { timeout }, () => {
     expect(stderr).toMatch(/p\.yaml:5:1 {2}sties: unknown key; did you mean "sites"\?/);
   });
 
+  it.each([
+    ["a flag file that is not there", {}, /p\.yaml:4:9 {2}flags\.file: there is no flag file \S+flags\.json/],
+    ["half a dump", { "flags.json": '{"items":[' }, /p\.yaml:4:9 {2}flags\.file: .+not JSON/],
+  ])("refuses %s", async (_, files, message) => {
+    const text = "state: ./state\nflags:\n  mode: offline\n  file: flags.json\n";
+    const cwd = await folderWith({ "p.yaml": text, ...files });
+    const { code, stderr } = await runCommand(["check", "-c", "p.yaml"], { cwd });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(message);
+  });
+
+  it("refuses ids of environments that cannot be, at their place", async () => {
+    const lines = [
+      "state: ./state",
+      "flags:",
+      "  mode: offline",
+      "  file: flags.json",
+      "  secrets:",
+      "    shop:prod: []",
+      "  relay_keys:",
+      "    - { key: rp-far, environments: [shop] }",
+    ];
+    const cwd = await folderWith({ "p.yaml": lines.join("\n"), "flags.json": '{"items":[]}' });
+    const { code, stderr } = await runCommand(["check", "-c", "p.yaml"], { cwd });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/p\.yaml:6:5 {2}flags\.secrets\.shop:prod: expected the id of an environment/);
+    expect(stderr).toMatch(/p\.yaml:8:37 {2}flags\.relay_keys\[0\]\.environments\[0\]: expected PROJECT:ENV/);
+  });
+
   it("finds what is wrong in the rule files of a configuration", async () => {
     const files = { "rules.json": `[\n${rule({ type: "REGEX", source: "^/a(" })}]`, _redirects: "/x\n" };
     const cwd = await folderWith({ "p.yaml": config(), ...files });

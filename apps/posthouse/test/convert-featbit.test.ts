@@ -6,6 +6,7 @@ import { parse } from "yaml";
 import { convertFeatbit } from "../src/convert/featbit.ts";
 import { settingsOfEnvironment, settingsOfFile } from "../src/convert/featbit-settings.ts";
 import { readFeatbitDropIn } from "../src/featbit-drop-in.ts";
+import { readSurroundings } from "../src/surroundings.ts";
 import { folderWith, runCommand } from "./run-command.ts";
 
 const auto = {
@@ -161,6 +162,25 @@ describe("without -c", () => {
     const elsewhere = await readFeatbitDropIn({ POSTHOUSE_STATE: "/var/lib/x" }, folder);
     expect(elsewhere?.config.state).toBe("/var/lib/x");
     expect(await readFeatbitDropIn({ Mode: "auto", PATH: "/bin" }, "/nowhere")).toBeUndefined();
+  });
+
+  it("the variables of Leek's agent beside them make one agent of both, with one state", async () => {
+    const folder = await folderWith({});
+    const subscription = { broker: "amqp://rabbit//", app_name: "shop", app_env: "prod" };
+    const LEEK_AGENT_SUBSCRIPTIONS = JSON.stringify([
+      { ...subscription, api_url: "http://leek:5000", app_key: "k" },
+    ]);
+    const both = await readSurroundings({ ...auto, LEEK_AGENT_SUBSCRIPTIONS }, folder);
+    expect(both?.config).toMatchObject({
+      state: `${folder}/state`,
+      admin: { listen: { port: 9400 } },
+      flags: { agent_id: "agent-1" },
+      events: { subscriptions: [{ name: "shop-prod" }] },
+    });
+    const leek = await readSurroundings({ LEEK_AGENT_SUBSCRIPTIONS }, folder);
+    expect([leek?.config.flags, leek?.config.state]).toEqual([undefined, "./state"]);
+    expect((await readSurroundings({ ...auto }, folder))?.config.events).toBeUndefined();
+    expect(await readSurroundings({}, folder)).toBeUndefined();
   });
 
   it("the command says what is wrong, and ends", async () => {

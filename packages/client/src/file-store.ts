@@ -4,6 +4,7 @@ import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip, createGzip } from "node:zlib";
 import type { SnapshotStore } from "./client-options.ts";
+import { syncFolder } from "./sync-folder.ts";
 
 /**
  * One snapshot in one file, gzip-compressed. Written beside and renamed, so that a reader sees the earlier or the later
@@ -54,14 +55,6 @@ async function writeText(handle: FileHandle, lines: AsyncIterable<string>): Prom
     },
   );
   await handle.sync();
-}
-
-/** A rename is on the disk only when its folder is. Systems that cannot open folders do without. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, "r").catch(() => undefined);
-  if (handle === undefined) return;
-  await handle.sync().catch(() => {});
-  await handle.close();
 }
 
 const leftoverAgeMs = 3_600_000;

@@ -131,6 +131,10 @@ function describe(
       describe({ ...inner, path: [...issue.path, ...inner.path] }, schema, value, source),
     );
   }
+  if (issue.code === "invalid_key") {
+    const message = issue.issues[0]?.message ?? issue.message;
+    return [{ place: source.locate(issue.path, "key"), path: issue.path, message }];
+  }
   const missing = issue.code === "invalid_type" && valueAt(value, issue.path) === undefined;
   const message = missing ? "is missing" : issue.message.replace(/^Invalid input: /, "");
   return [{ place: source.locate(issue.path), path: issue.path, message }];

@@ -10,7 +10,7 @@ import { type AgentConfig, agentConfigSchema } from "./schema.ts";
 export function readEnvironmentConfig(env: NodeJS.ProcessEnv): AgentConfig | undefined {
   const leek = readLeekEnvironment(env);
   if (leek === undefined) return undefined;
-  const { POSTHOUSE_STATE: state = "./posthouse-state", POSTHOUSE_ADMIN_LISTEN: listen } = env;
+  const { POSTHOUSE_STATE: state = "./state", POSTHOUSE_ADMIN_LISTEN: listen } = env;
   const base = {
     state,
     admin: { ...(listen && { listen }), token: env.POSTHOUSE_ADMIN_TOKEN ?? "" },

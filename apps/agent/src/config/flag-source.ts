@@ -40,6 +40,19 @@ const environmentSecret: z.ZodType<FlagSecretConfig, unknown> = z.strictObject({
   env: z.string().default("").describe("key of the environment, as status shows it"),
 });
 
+const guid = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+const wantedId = "expected the id of an environment, such as 3f2b8c1e-7a54-4d0b-9c6e-2f1d0a9b8c7d";
+
+const environmentId = z.string().regex(new RegExp(`^${guid}$`, "i"), wantedId);
+
+/** `PROJECT:ENVIRONMENT` or an id. */
+export const environmentNameSchema: z.ZodType<string, string> = z
+  .string()
+  .regex(
+    new RegExp(`^(?:${guid}|[^:\\s]+:[^:\\s]+)$`, "i"),
+    "expected PROJECT:ENVIRONMENT or an environment's id",
+  );
+
 /** The keys of `flags` that say where the flags come from. */
 export const flagSourceShape: {
   readonly [Key in keyof FlagSourceConfig]-?: z.ZodType<FlagSourceConfig[Key], unknown>;
@@ -70,8 +83,22 @@ export const flagSourceShape: {
       "wanted in mode offline, watched: a dump of FeatBit Agent v2 or v1, a featbit.db of v1, or the copy of another agent",
     ),
   secrets: z
-    .record(z.string().min(1), z.array(environmentSecret))
+    .record(environmentId, z.array(environmentSecret))
     .default({})
+    .check(({ value, issues }) => {
+      const seen = new Set<string>();
+      for (const id of Object.keys(value)) {
+        const lower = id.toLowerCase();
+        if (seen.has(lower))
+          issues.push({
+            code: "custom",
+            input: value,
+            path: [id],
+            message: "stands twice, in different case",
+          });
+        seen.add(lower);
+      }
+    })
     .describe("in mode offline, keys for environments by id: dumps of v1 hold none"),
   full_sync_every: durationSchema
     .prefault("5m")

@@ -6,7 +6,12 @@ import {
   sizeSchema,
 } from "@posthouse/service";
 import * as z from "zod";
-import { type FlagSourceConfig, flagSourceProblems, flagSourceShape } from "./flag-source.ts";
+import {
+  environmentNameSchema,
+  type FlagSourceConfig,
+  flagSourceProblems,
+  flagSourceShape,
+} from "./flag-source.ts";
 import { type InsightsConfig, insightsSchema } from "./insights.ts";
 import { type ListenerConfig, listenerShape } from "./listener.ts";
 import { makeSiteLimitsSchema, type SiteLimits } from "./site-limits.ts";
@@ -58,7 +63,7 @@ export const flagsSchema: z.ZodType<FlagsConfig> = z
         z.strictObject({
           key: relayKey.describe("what the other agent carries as its key: rp-..."),
           environments: z
-            .array(z.string().min(1))
+            .array(environmentNameSchema)
             .min(1)
             .optional()
             .describe("those it gets, as PROJECT:ENVIRONMENT or by id; without it all"),

@@ -258,7 +258,7 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
   },
   STATE_DATABASE_DAMAGED: {
     message: "the database {file} is damaged: {reason}",
-    hint: "put a copy of it back; if there is none, move it away: dead letters and subscriptions added at run time are lost then",
+    hint: "at the next start it is set aside; to have its dead letters and added subscriptions back, stop the agent and put a copy of it in its place",
   },
   STATE_DATABASE_UNUSABLE: {
     message: "the database {file} cannot be used: {reason}",

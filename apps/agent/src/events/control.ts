@@ -4,6 +4,7 @@ import type { Log } from "@posthouse/service";
 import * as z from "zod";
 import type { Exchange } from "../http/exchange.ts";
 import { BodyRefused, readJson } from "../http/json-body.ts";
+import { type ControlOperation, cleanUpBody, controlRoutes, listQuery, selection } from "./control-routes.ts";
 import { exportDeadLetters } from "./dead-letter-export.ts";
 import type { EventsJob, SubscriptionStatus } from "./job.ts";
 import type { WantedState } from "./messages.ts";
@@ -26,29 +27,20 @@ interface Asked {
   body(): Promise<unknown>;
 }
 
+type Operation = (asked: Asked) => Promise<Reply>;
+
 interface Route {
   readonly method: string;
   readonly path: RegExp;
-  reply(asked: Asked): Promise<Reply>;
+  readonly operation: ControlOperation;
 }
 
+const routes: readonly Route[] = Object.entries(controlRoutes).map(([operation, { method, path }]) => ({
+  method,
+  path: new RegExp(`^${path.replace("{name}", "([^/]+)")}$`),
+  operation: operation as ControlOperation,
+}));
 const mostBytes = 256 * 1024;
-const subscription = z.string().min(1).max(300);
-const listQuery = z.strictObject({
-  subscription: subscription.optional(),
-  after: z.coerce.number().pipe(z.int().min(0)).default(0),
-  limit: z.coerce.number().pipe(z.int().min(1).max(1000)).default(100),
-});
-const selection = z
-  .strictObject({
-    ids: z.array(z.int().min(1)).min(1).max(10_000).optional(),
-    subscription: subscription.optional(),
-  })
-  .refine(({ ids, subscription }) => (ids === undefined) !== (subscription === undefined), {
-    error: 'expected either {"ids": [1, 2]} or {"subscription": "NAME"} for all of it',
-  });
-const cleanUpBody = z.strictObject({ dry_run: z.boolean() });
-const wanted: Readonly<Record<string, WantedState>> = { start: "running", pause: "paused", stop: "stopped" };
 
 export function createEventsControl(job: EventsJob, log: Log): EventsControl {
   const ok = (value: unknown): Reply => ({ status: 200, value });
@@ -63,74 +55,43 @@ export function createEventsControl(job: EventsJob, log: Log): EventsControl {
     return statusOf(name);
   }
 
-  const routes: readonly Route[] = [
-    { method: "GET", path: /^subscriptions$/, reply: async () => ok(job.status()) },
-    {
-      method: "POST",
-      path: /^subscriptions$/,
-      reply: async ({ body }) => statusOf(await job.call("add", await body()), 201),
-    },
-    { method: "GET", path: /^subscriptions\/([^/]+)$/, reply: ({ name }) => statusOf(name) },
-    {
-      method: "PUT",
-      path: /^subscriptions\/([^/]+)$/,
-      reply: async ({ name, body }) => then(name, job.call("change", name, await body())),
-    },
-    {
-      method: "DELETE",
-      path: /^subscriptions\/([^/]+)$/,
-      reply: async ({ name }) => {
-        await job.call("remove", name);
-        return ok({ removed: name });
-      },
-    },
-    ...Object.entries(wanted).map(
-      ([verb, state]): Route => ({
-        method: "POST",
-        path: new RegExp(`^subscriptions/([^/]+)/${verb}$`),
-        reply: ({ name }) => then(name, job.call("want", name, state)),
-      }),
-    ),
-    {
-      method: "POST",
-      path: /^subscriptions\/([^/]+)\/restart$/,
-      reply: ({ name }) => then(name, job.call("restart", name)),
-    },
-    {
-      method: "POST",
-      path: /^subscriptions\/([^/]+)\/clean-up$/,
-      async reply({ name, body }) {
-        const { dry_run: dryRun } = cleanUpBody.parse(await body());
-        return ok({ dryRun, found: await job.call("cleanUp", name, { dryRun }) });
-      },
-    },
-    {
-      method: "GET",
-      path: /^dead-letters$/,
-      async reply({ query }) {
-        const { subscription, after, limit } = listQuery.parse(query);
-        const deadLetters = await job.call("listDeadLetters", { subscription, after, limit });
-        return ok({ deadLetters });
-      },
-    },
-    {
-      method: "POST",
-      path: /^dead-letters\/replay$/,
-      reply: async ({ body }) =>
-        ok({ replayed: await job.call("replayDeadLetters", selection.parse(await body())) }),
-    },
-    {
-      method: "POST",
-      path: /^dead-letters\/drop$/,
-      reply: async ({ body }) =>
-        ok({ dropped: await job.call("dropDeadLetters", selection.parse(await body())) }),
-    },
-  ];
+  const want =
+    (state: WantedState): Operation =>
+    ({ name }) =>
+      then(name, job.call("want", name, state));
 
-  async function answer(exchange: Exchange, route: Route, asked: Asked): Promise<void> {
+  /** The export is answered as it is read. */
+  const operations: Readonly<Record<Exclude<ControlOperation, "exportDeadLetters">, Operation>> = {
+    listSubscriptions: async () => ok(job.status()),
+    addSubscription: async ({ body }) => statusOf(await job.call("add", await body()), 201),
+    readSubscription: ({ name }) => statusOf(name),
+    changeSubscription: async ({ name, body }) => then(name, job.call("change", name, await body())),
+    async removeSubscription({ name }) {
+      await job.call("remove", name);
+      return ok({ removed: name });
+    },
+    startSubscription: want("running"),
+    pauseSubscription: want("paused"),
+    stopSubscription: want("stopped"),
+    restartSubscription: ({ name }) => then(name, job.call("restart", name)),
+    async cleanUp({ name, body }) {
+      const { dry_run: dryRun } = cleanUpBody.parse(await body());
+      return ok({ dryRun, found: await job.call("cleanUp", name, { dryRun }) });
+    },
+    async listDeadLetters({ query }) {
+      const { subscription, after, limit } = listQuery.parse(query);
+      return ok({ deadLetters: await job.call("listDeadLetters", { subscription, after, limit }) });
+    },
+    replayDeadLetters: async ({ body }) =>
+      ok({ replayed: await job.call("replayDeadLetters", selection.parse(await body())) }),
+    dropDeadLetters: async ({ body }) =>
+      ok({ dropped: await job.call("dropDeadLetters", selection.parse(await body())) }),
+  };
+
+  async function answer(exchange: Exchange, operation: Operation, asked: Asked): Promise<void> {
     let reply: Reply;
     try {
-      reply = await route.reply(asked);
+      reply = await operation(asked);
     } catch (error) {
       if (exchange.aborted) return;
       reply = refusalOf(error);
@@ -149,11 +110,6 @@ export function createEventsControl(job: EventsJob, log: Log): EventsControl {
         if (asked === "GET") return answerPage(exchange, path);
         return answerJson(exchange, refuse(405, "METHOD_NOT_ALLOWED", "here is GET"), ["Allow", "GET, HEAD"]);
       }
-      if (path === "dead-letters/export" && asked === "GET") {
-        const found = listQuery.safeParse(Object.fromEntries(query));
-        if (found.success) return exportDeadLetters(exchange, job, found.data, log);
-        return answerJson(exchange, refusalOf(found.error));
-      }
       const here = routes.filter((route) => route.path.test(path));
       if (here.length === 0) return answerJson(exchange, refuse(404, "NOT_FOUND", "there is nothing here"));
       const route = here.find((each) => each.method === asked);
@@ -164,7 +120,13 @@ export function createEventsControl(job: EventsJob, log: Log): EventsControl {
           allowed,
         ]);
       }
-      void answer(exchange, route, {
+      const { operation } = route;
+      if (operation === "exportDeadLetters") {
+        const found = listQuery.safeParse(Object.fromEntries(query));
+        if (found.success) return exportDeadLetters(exchange, job, found.data, log);
+        return answerJson(exchange, refusalOf(found.error));
+      }
+      void answer(exchange, operations[operation], {
         name: decoded(route.path.exec(path)?.[1] ?? ""),
         query: Object.fromEntries(query),
         body: () => readJson(exchange, mostBytes),

@@ -65,6 +65,8 @@ export interface EventsReport {
   readonly subscriptions: readonly SubscriptionReport[];
   /** What is wrong with the job as a whole: its database, the file of subscriptions, names that are there twice. */
   readonly problems: readonly string[];
+  /** Damaged databases beside the one that is used. */
+  readonly setAsideDatabases: number;
   readonly deadLetters: {
     readonly letters: number;
     readonly bytes: number;

@@ -149,6 +149,15 @@ export function registerEventMetrics(metrics: Metrics, jobOf: () => EventsJob | 
       if (job?.report !== undefined) report({}, job.report.deadLetters.evicted);
     },
   );
+  metrics.gauge(
+    "posthouse_events_set_aside_databases",
+    "Damaged state databases that were set aside, and still lie in the state directory.",
+    [],
+    (report) => {
+      const job = jobOf();
+      if (job?.report !== undefined) report({}, job.report.setAsideDatabases);
+    },
+  );
   metrics.total("posthouse_events_thread_restarts_total", "Times the job's thread died.", [], (report) => {
     const job = jobOf();
     if (job !== undefined) report({}, job.restarts);

@@ -2,13 +2,16 @@
  * The events job as it runs in its thread: which subscriptions there are (from the configuration, from Leek's file, and
  * added at run time), how each is wanted, and what may be asked for.
  */
+import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import { isPosthouseError } from "@posthouse/protocol";
 import type { Log } from "@posthouse/service";
 import { type EventsConfig, mostSubscriptions } from "../config/events.ts";
 import { parseSubscription } from "../config/leek-subscriptions.ts";
 import type { SubscriptionConfig } from "../config/subscription.ts";
 import { agentErrors } from "../core/errors.ts";
+import { findSetAside, setAsideStateDatabase } from "../core/state-database.ts";
 import { createDeadLetters, describeDeadLetter } from "./dead-letters.ts";
 import { createFleet, type Planned } from "./fleet.ts";
 import type {
@@ -36,6 +39,8 @@ export interface EventsRuntime {
 const pageSize = 500;
 const cleanUpWithinMs = 50_000;
 const wholePage = 20;
+const lostWithIt =
+  "subscriptions that were added at run time and the dead letters are in it, and those that were paused or stopped run again";
 /** Of a body in a list. */
 const shownCharacters = 2000;
 
@@ -52,6 +57,8 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
   let fileKey: string | undefined;
   let planned = new Map<string, Planned>();
   let problems: string[] = [];
+  /** Databases that were found damaged, now or before, and lie beside ours. */
+  let setAside: readonly string[] = [];
   /** Changes, one at a time. */
   let queue: Promise<unknown> = Promise.resolve();
 
@@ -59,6 +66,18 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
     const done = queue.then(change);
     queue = done.catch(() => {});
     return done;
+  }
+
+  /** What is written in the configuration is to run, whatever became of the file. */
+  function openStore(): SubscriptionStore {
+    try {
+      return openSubscriptionStore(database);
+    } catch (error) {
+      if (!isPosthouseError(error) || error.code !== "STATE_DATABASE_DAMAGED") throw error;
+      const file = setAsideStateDatabase(database, new Date());
+      log.error({ error, file }, `a damaged database was set aside; ${lostWithIt}`);
+      return openSubscriptionStore(database);
+    }
   }
 
   const opened = (): SubscriptionStore => {
@@ -247,7 +266,8 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
     start: () =>
       inTurn(async () => {
         await mkdir(join(state, "spool"), { recursive: true, mode: 0o750 });
-        store = openSubscriptionStore(database);
+        store = openStore();
+        setAside = findSetAside(database);
         await deadLetters.start();
         await watchFile();
         plan();
@@ -260,10 +280,15 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
       }),
     report() {
       const { evicted, replayed, dropped } = deadLetters.counters;
+      setAside = setAside.filter((file) => existsSync(file));
       return {
         at: new Date(),
         subscriptions: fleet.report(),
-        problems,
+        problems: [
+          ...setAside.map((file) => `${file} was found damaged and set aside: ${lostWithIt}`),
+          ...problems,
+        ],
+        setAsideDatabases: setAside.length,
         deadLetters: { ...deadLetters.total(), evicted, replayed, dropped },
       };
     },

@@ -46,10 +46,8 @@ export function createAgentEndpoints(options: AgentEndpointsOptions): AgentEndpo
   return {
     liveness: (exchange) => answerHealth(exchange, 200, "Healthy"),
     readiness(exchange) {
-      const syncState = source()?.status.syncState ?? "None";
       if (!store.isPopulated) answerHealth(exchange, 503, "Unhealthy");
-      else
-        answerHealth(exchange, 200, syncState === "None" || syncState === "Stable" ? "Healthy" : "Degraded");
+      else answerHealth(exchange, 200, source()?.status.degraded === undefined ? "Healthy" : "Degraded");
     },
     status: withKey((exchange) => answerJson(exchange, JSON.stringify(source()?.relayStatus() ?? {}))),
     backup: withKey((exchange) => answerJson(exchange, JSON.stringify(createBackup(store.state)))),

@@ -25,9 +25,9 @@ export function answerProblem(
   exchange.answer(status, [...type, ...headers], JSON.stringify(problem));
 }
 
-/** JSON that is ready. There is never an ETag: Node's SDK would leave out its key when it has one (10.4). */
+/** JSON that is ready; bytes stay as they are. There is never an ETag: Node's SDK would leave out its key when it has one (10.4). */
 export function answerJson(exchange: Exchange, body: string | Buffer): void {
   const type = ["Content-Type", "application/json; charset=utf-8"];
   if (typeof body === "string") exchange.answer(200, type, body);
-  else exchange.send(200, "OK", [...type, "Content-Length", String(body.length)], body);
+  else exchange.send(200, "OK", [...type, "Content-Length", String(body.length)], body, true);
 }

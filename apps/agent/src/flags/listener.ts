@@ -56,6 +56,7 @@ export function createFlagsListener(
     maxBodyBytes: () => config.bodies.user,
     requests: metrics.ofrep,
     evaluations: metrics.evaluations,
+    keyRefused: (status) => metrics.keyRefused("ofrep", status),
     log,
   });
   const agent = createAgentEndpoints({

@@ -22,6 +22,8 @@ export interface FlagMetrics {
   /** By environment. */
   readonly evaluations: Tallies;
   polled(of: Counted): Tally;
+  /** Requests over HTTP with a key that does not exist, or is not known yet. */
+  keyRefused(by: "poll_server" | "poll_client" | "ofrep", status: 401 | 503): Tally;
   /** Requests of OpenFeature SDKs, by environment and status. */
   readonly ofrep: Tallies;
   readonly insights: InsightMetrics;
@@ -71,6 +73,11 @@ export function createFlagMetrics(metrics: Metrics): FlagMetrics {
     "cause",
   ]);
   const polled = metrics.counter("posthouse_flags_polls_total", "Requests of SDKs that poll.", labels);
+  const keysRefused = metrics.counter(
+    "posthouse_flags_keys_refused_total",
+    "Requests refused for their key: 401, it does not exist; 503, it may become known. Sockets are counted elsewhere.",
+    ["by", "status"],
+  );
   const fanOut = metrics.histogram(
     "posthouse_flags_fan_out_seconds",
     "From a change to the message that tells an SDK.",
@@ -103,6 +110,7 @@ export function createFlagMetrics(metrics: Metrics): FlagMetrics {
       "environment",
     ]),
     polled: (counted) => polled.with(of(counted)),
+    keyRefused: (by, status) => keysRefused.with({ by, status: String(status) }),
     ofrep: metrics.counter("posthouse_flags_ofrep_requests_total", "Requests of OpenFeature SDKs.", [
       "environment",
       "status",

@@ -2,10 +2,9 @@
  * OpenFeature's remote evaluation protocol, OFREP 0.1: any OpenFeature SDK evaluates flags here. An environment's secret
  * is the key, of either type. Only here answers have an ETag: FeatBit's SDKs must not get one (10.4).
  */
-import { createHash } from "node:crypto";
-import type { EnvironmentFlags, Flag } from "@posthouse/flags";
+import type { EnvironmentFlags, Flag, FlagSet, SegmentIndex } from "@posthouse/flags";
 import type { Log } from "@posthouse/service";
-import type { Tallies } from "../core/metrics.ts";
+import type { Tallies, Tally } from "../core/metrics.ts";
 import { type Exchange, headerValue } from "../http/exchange.ts";
 import { BodyRefused, readJson } from "../http/json-body.ts";
 import type { EnvironmentSecret } from "../replica/featbit/dump.ts";
@@ -14,6 +13,7 @@ import { allowAnyOrigin } from "./cors.ts";
 import { environmentName } from "./feeds.ts";
 import { OfrepRefusal, parseContext } from "./ofrep-context.ts";
 import { evaluateForOfrep } from "./ofrep-evaluation.ts";
+import { flagsDigest, quotedDigest, userTag } from "./ofrep-tag.ts";
 
 export interface OfrepOptions {
   readonly store: FlagStore;
@@ -21,6 +21,7 @@ export interface OfrepOptions {
   /** By environment and status. */
   readonly requests: Tallies;
   readonly evaluations: Tallies;
+  keyRefused(status: 401 | 503): Tally;
   readonly log: Log;
 }
 
@@ -29,6 +30,16 @@ export interface Ofrep {
   handle(exchange: Exchange): boolean;
 }
 
+/** What an environment answers from. */
+interface Listed {
+  /** Those that are not archived, by key, in the order of their keys, so that the same flags are the same text. */
+  readonly flags: ReadonlyMap<string, Flag>;
+  /** What the digest was made with. */
+  segments?: SegmentIndex;
+  digest?: string;
+}
+
+const nothing: Listed = { flags: new Map() };
 const flagsPath = "/ofrep/v1/evaluate/flags";
 const configuration = JSON.stringify({
   name: "Posthouse",
@@ -38,27 +49,39 @@ const configuration = JSON.stringify({
   },
 });
 
-export function createOfrep({ store, maxBodyBytes, requests, evaluations, log }: OfrepOptions): Ofrep {
-  const listed = new WeakMap<EnvironmentFlags, ReadonlyMap<string, Flag>>();
+const configurationTag = quotedDigest(configuration);
 
-  /** Those that are not archived, by key, in the order of their keys, so that the same flags are the same text. */
-  function flagsOf({ envId }: EnvironmentSecret): ReadonlyMap<string, Flag> {
-    const environment = store.state.flagSet.environments.get(envId.toLowerCase());
-    if (environment === undefined) return new Map();
+export function createOfrep(options: OfrepOptions): Ofrep {
+  const { store, maxBodyBytes, requests, evaluations, keyRefused, log } = options;
+  const listed = new WeakMap<EnvironmentFlags, Listed>();
+
+  function listOf({ environments }: FlagSet, { envId }: EnvironmentSecret): Listed {
+    const environment = environments.get(envId.toLowerCase());
+    if (environment === undefined) return nothing;
     const known = listed.get(environment);
     if (known !== undefined) return known;
     const flags = [...environment.flags.values()]
       .filter(({ isArchived }) => !isArchived)
       .sort((a, b) => (a.key === b.key ? a.timestamp - b.timestamp : a.key < b.key ? -1 : 1));
-    const made = new Map(flags.map((flag) => [flag.key, flag]));
+    const made = { flags: new Map(flags.map((flag) => [flag.key, flag])) };
     listed.set(environment, made);
     return made;
+  }
+
+  /** Segments are of all environments: they may change where the environment does not. */
+  function digestOf(list: Listed, segments: SegmentIndex): string {
+    if (list.digest === undefined || list.segments !== segments) {
+      list.digest = flagsDigest(list.flags.values(), segments);
+      list.segments = segments;
+    }
+    return list.digest;
   }
 
   /** Undefined when it answered. */
   function admit(exchange: Exchange): EnvironmentSecret | undefined {
     const secret = store.findSecret(givenKey(exchange));
     if (secret !== undefined) return secret;
+    keyRefused(store.isAuthoritative ? 401 : 503).value++;
     if (store.isAuthoritative)
       answer(exchange, 401, { errorDetails: "unknown key" }, ["WWW-Authenticate", "Bearer"]);
     else answer(exchange, 503, { errorDetails: "not ready, try again" }, ["Retry-After", "5"]);
@@ -73,20 +96,26 @@ export function createOfrep({ store, maxBodyBytes, requests, evaluations, log }:
 
   async function evaluateAll(exchange: Exchange, secret: EnvironmentSecret): Promise<void> {
     const user = parseContext(await readJson(exchange, maxBodyBytes()));
-    const { segments } = store.state.flagSet;
-    const flags = [...flagsOf(secret).values()].map((flag) => evaluateForOfrep(flag, user, segments).text);
-    evaluations.with({ environment: nameOf(secret) }).value += flags.length;
-    count(secret, answerTagged(exchange, `{"flags":[${flags.join()}]}`));
+    const { flagSet } = store.state;
+    const { segments } = flagSet;
+    const list = listOf(flagSet, secret);
+    const status = answerTagged(exchange, userTag(digestOf(list, segments), user), () => {
+      const texts = [...list.flags.values()].map((flag) => evaluateForOfrep(flag, user, segments).text);
+      evaluations.with({ environment: nameOf(secret) }).value += texts.length;
+      return `{"flags":[${texts.join()}]}`;
+    });
+    count(secret, status);
   }
 
   async function evaluateOne(exchange: Exchange, secret: EnvironmentSecret, key: string): Promise<void> {
     const body = await readJson(exchange, maxBodyBytes());
-    const flag = flagsOf(secret).get(key);
+    const { flagSet } = store.state;
+    const flag = listOf(flagSet, secret).flags.get(key);
     if (flag === undefined) {
       answer(exchange, 404, { key, errorCode: "FLAG_NOT_FOUND", errorDetails: "no such flag" });
       return count(secret, 404);
     }
-    const { isSuccess, text } = evaluateForOfrep(flag, parseContext(body), store.state.flagSet.segments);
+    const { isSuccess, text } = evaluateForOfrep(flag, parseContext(body), flagSet.segments);
     evaluations.with({ environment: nameOf(secret) }).value++;
     const status = isSuccess ? 200 : 400;
     exchange.answer(status, [...json], text);
@@ -120,7 +149,11 @@ export function createOfrep({ store, maxBodyBytes, requests, evaluations, log }:
       if (lower === "/ofrep/v1/configuration") {
         if (!isMethod(exchange, "GET", "HEAD")) return true;
         const secret = admit(exchange);
-        if (secret !== undefined) count(secret, answerTagged(exchange, configuration));
+        if (secret !== undefined)
+          count(
+            secret,
+            answerTagged(exchange, configurationTag, () => configuration),
+          );
         return true;
       }
       const key = lower.startsWith(`${flagsPath}/`) ? decodeKey(path.slice(flagsPath.length + 1)) : undefined;
@@ -150,14 +183,13 @@ function isMethod(exchange: Exchange, ...allowed: readonly string[]): boolean {
   return false;
 }
 
-/** With an ETag of what the body is, so that it holds after a restart too. Returns the status: 304 to who has it. */
-function answerTagged(exchange: Exchange, body: string): number {
-  const tag = `"${createHash("sha256").update(body).digest("base64url").slice(0, 22)}"`;
+/** Returns the status: 304 to who has what this tag stands for, without asking for it. */
+function answerTagged(exchange: Exchange, tag: string, body: () => string): number {
   const had = headerValue(exchange, "if-none-match") ?? "";
   const isSame = had.split(",").some((one) => one.trim().replace(/^W\//, "") === tag);
   const headers = ["ETag", tag, "Cache-Control", "private, no-cache"];
   if (isSame) exchange.answer(304, headers, "");
-  else exchange.answer(200, [...json, ...headers], body);
+  else exchange.answer(200, [...json, ...headers], body());
   return isSame ? 304 : 200;
 }
 

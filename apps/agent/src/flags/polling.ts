@@ -25,12 +25,16 @@ export function createPolling({ store, feeds, metrics, maxUserBytes }: PollingOp
 } {
   /** Undefined when it answered. */
   function admit(exchange: Exchange, type: EnvironmentSecret["type"]): EnvironmentSecret | undefined {
-    const secret = findKey(exchange, store);
+    const secret = store.findSecret((headerValue(exchange, "authorization") ?? "").trim());
     if (secret?.type === type) {
       metrics.polled({ kind: type, name: environmentName(store.state, secret.envId.toLowerCase()) }).value++;
       return secret;
     }
-    answerUnknownKey(exchange, store.isAuthoritative || secret !== undefined);
+    // A key may become known as long as upstream has not said all: then the SDK is to ask again.
+    const isFinal = store.isAuthoritative || secret !== undefined;
+    metrics.keyRefused(`poll_${type}`, isFinal ? 401 : 503).value++;
+    if (isFinal) answerProblem(exchange, 401);
+    else answerProblem(exchange, 503, "not ready, try again", ["Retry-After", "5"]);
     return undefined;
   }
 
@@ -53,17 +57,6 @@ export function createPolling({ store, feeds, metrics, maxUserBytes }: PollingOp
       answerJson(exchange, feeds.of(secret.envId).clientAnswer(user, since) ?? "");
     },
   };
-}
-
-/** The secret that a request carries, raw, in Authorization; undefined when it carries none that is known. */
-export function findKey(exchange: Exchange, store: FlagStore): EnvironmentSecret | undefined {
-  return store.findSecret((headerValue(exchange, "authorization") ?? "").trim());
-}
-
-/** A key may become known as long as upstream has not said all: then the SDK is to ask again. */
-export function answerUnknownKey(exchange: Exchange, isFinal: boolean): void {
-  if (isFinal) answerProblem(exchange, 401);
-  else answerProblem(exchange, 503, "not ready, try again", ["Retry-After", "5"]);
 }
 
 function readTimestamp(query: ReadonlyMap<string, string>): number | undefined {

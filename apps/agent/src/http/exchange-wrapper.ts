@@ -68,8 +68,8 @@ export class ExchangeWrapper implements Exchange {
     this.inner.inform(status, headers);
   }
 
-  send(status: number, reason: string, headers: string[], body: Buffer): void {
-    this.inner.send(status, reason, headers, body);
+  send(status: number, reason: string, headers: string[], body: Buffer, lasts?: boolean): void {
+    this.inner.send(status, reason, headers, body, lasts);
   }
 
   begin(status: number, reason: string, headers: string[]): void {

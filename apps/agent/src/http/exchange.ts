@@ -44,8 +44,8 @@ export interface Exchange {
   listen(listener: ExchangeListener): void;
   /** Sends a 1xx. */
   inform(status: number, headers: string[]): void;
-  /** Sends the whole answer. The view is valid during the call only. */
-  send(status: number, reason: string, headers: string[], body: Buffer): void;
+  /** Sends the whole answer. The view is valid during the call only, unless it lasts: then it is not copied. */
+  send(status: number, reason: string, headers: string[], body: Buffer, lasts?: boolean): void;
   begin(status: number, reason: string, headers: string[]): void;
   /** Sends the next piece, a view that is valid during the call only. False: wait for `onDrain`. */
   write(bytes: Buffer): boolean;

@@ -126,13 +126,13 @@ export class Node1Exchange implements Exchange {
     response.writeInformation?.(status, headers);
   }
 
-  send(status: number, reason: string, headers: string[], body: Buffer): void {
+  send(status: number, reason: string, headers: string[], body: Buffer, lasts?: boolean): void {
     this.#complete(headers);
     const response = this.#response.writeHead(status, reason, headers);
     if (this.#mustLinger) {
-      response.write(Buffer.from(body));
+      response.write(lasts ? body : Buffer.from(body));
       this.#endLater();
-    }
+    } else if (lasts) response.end(body);
     // A short body leaves in one write with the head.
     else if (body.length <= maxTextBytes) response.end(body.toString("latin1"), "latin1");
     else response.end(Buffer.from(body));

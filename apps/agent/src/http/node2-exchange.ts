@@ -79,7 +79,7 @@ export class Node2Exchange implements Exchange {
     const bytes = Buffer.from(body);
     if (bytes.length > 0 || (this.method !== "HEAD" && status !== 304))
       headers.push("content-length", String(bytes.length));
-    this.send(status, "", headers, bytes);
+    this.send(status, "", headers, bytes, true);
   }
 
   /** Ends a request that does not become whole: with 408, unless an answer was begun. */
@@ -104,11 +104,11 @@ export class Node2Exchange implements Exchange {
     this.#stream.additionalHeaders({ ":status": status, ...headerObject(headers) });
   }
 
-  send(status: number, _reason: string, headers: string[], body: Buffer): void {
+  send(status: number, _reason: string, headers: string[], body: Buffer, lasts?: boolean): void {
     if (this.aborted) return;
     const isEmpty = body.length === 0 || this.method === "HEAD" || isBodiless(status);
     this.#respond(status, headers, { endStream: isEmpty });
-    if (!isEmpty) this.#stream.end(Buffer.from(body));
+    if (!isEmpty) this.#stream.end(lasts ? body : Buffer.from(body));
     this.#discardRest();
   }
 

@@ -2,13 +2,11 @@
 import { isPosthouseError, type PosthouseError } from "@posthouse/protocol";
 import type { Log } from "@posthouse/service";
 import { agentErrors } from "../core/errors.ts";
-import { createFileWatch } from "../core/file-watch.ts";
 import { createCutOff } from "./cut-off.ts";
 import { logProblems } from "./problems.ts";
 import { type Replica, type ReplicaOptions, type ReplicaStatus, replicaKey, ruleOptions } from "./replica.ts";
 import { type LoadedRuleFile, loadRuleFile } from "./rule-file.ts";
-
-const retryMs = 60_000;
+import { createWatchedFile } from "./watched-file.ts";
 
 /** The file could not be read, since and until when. */
 interface FileFailure {
@@ -102,19 +100,9 @@ export function createFileReplica(options: FileReplicaOptions): Replica {
   const log = options.log.child({ project });
   const state = new FileState(path, log);
   const cutOff = createCutOff();
-  const stopping = new AbortController();
-  const { signal } = stopping;
-  let loading: Promise<void> | undefined;
-  let isDue = false;
-  let looksMissing = 0;
-
-  /** A failure that was not the file's (no memory, too slow) passes without a change of the file. */
-  const isRetryDue = (): boolean =>
-    state.lastError !== undefined && Date.now() - state.lastError.at.getTime() > retryMs;
-
   const missing = (): PosthouseError => agentErrors.create("RULE_FILE_MISSING", { file: path });
 
-  async function load(): Promise<void> {
+  async function load(signal: AbortSignal): Promise<void> {
     const began = performance.now();
     try {
       const knownHash = state.loaded?.hash;
@@ -135,32 +123,14 @@ export function createFileReplica(options: FileReplicaOptions): Replica {
     }
   }
 
-  /** One load at a time; what changed meanwhile is loaded after it. */
-  async function keepLoading(): Promise<void> {
-    do {
-      isDue = false;
-      await load();
-    } while (isDue && !signal.aborted);
-    loading = undefined;
-  }
-
-  function changed(): Promise<void> {
-    isDue = true;
-    loading ??= keepLoading();
-    return loading;
-  }
-
-  const watch = createFileWatch(path, {
+  const watched = createWatchedFile({
+    path,
     log,
     pollMs,
-    onChange: () => void changed(),
-    onLook(found) {
-      looksMissing = found === "missing" ? looksMissing + 1 : 0;
-      if (looksMissing > 1) state.failed(missing());
-      if (found !== "same" || loading) return;
-      if (isRetryDue()) void changed();
-      else if (state.loaded && !state.lastError) state.confirmed();
-    },
+    load,
+    failedAt: () => state.lastError?.at,
+    onMissing: () => state.failed(missing()),
+    onSame: () => state.confirmed(),
   });
 
   return {
@@ -182,15 +152,9 @@ export function createFileReplica(options: FileReplicaOptions): Replica {
     },
     ready: () => state.first.promise,
     async start() {
-      if (signal.aborted) return;
-      state.startedAt = new Date();
-      await watch.start();
-      await changed();
+      state.startedAt ??= new Date();
+      await watched.start();
     },
-    async stop() {
-      stopping.abort();
-      watch.stop();
-      await loading;
-    },
+    stop: watched.stop,
   };
 }

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, rmdir } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -6,9 +6,11 @@ import { describeLifecycle } from "@posthouse/testkit/lifecycle-contract";
 import { until } from "@posthouse/testkit/until";
 import { describe, expect, it } from "vitest";
 import { parseSubscription } from "../../src/config/leek-subscriptions.ts";
+import { createMetrics } from "../../src/core/metrics.ts";
 import { createEventsJob } from "../../src/events/job.ts";
 import { createJobThread } from "../../src/events/job-thread.ts";
 import type { EventsReport, ThreadData } from "../../src/events/messages.ts";
+import { registerEventMetrics } from "../../src/events/metrics.ts";
 import { seal } from "../../src/events/sealed.ts";
 import { collectLog } from "../harness.ts";
 
@@ -90,6 +92,49 @@ describe("the thread of the events job", () => {
       expect(job.status()).toMatchObject({ failure: expect.stringContaining("state.db"), subscriptions: [] });
       await rmdir(join(state, "state.db"));
       await until("it runs", async () => job.health.unready() === undefined);
+    } finally {
+      await job.stop(1000);
+      await rm(state, { recursive: true });
+    }
+  });
+
+  it("sets a damaged database aside, says so until it is moved away, and runs what is configured", async () => {
+    const state = await folder();
+    const { log, entries } = collectLog();
+    const metrics = createMetrics();
+    const damaged = Buffer.alloc(20_000, "no database ");
+    await writeFile(join(state, "state.db"), damaged);
+    const subscription = parseSubscription({
+      ...{ app_name: "shop", app_env: "prod", broker: "redis://127.0.0.1:1/0" },
+      webhook: { url: "http://127.0.0.1:1" },
+    });
+    const start = async () => {
+      const job = createEventsJob({ state, config: { subscriptions: [subscription] }, log });
+      await job.start();
+      return job;
+    };
+    let job = await start();
+    registerEventMetrics(metrics, () => job);
+    const gauge = async () => /^posthouse_events_set_aside_databases (\d)/m.exec(await metrics.text())?.[1];
+    try {
+      for (const round of ["found", "told again after a restart"]) {
+        await until(round, async () => job.status().subscriptions[0]?.state === "retrying");
+        expect(job.status()).toMatchObject({
+          failure: undefined,
+          problems: [expect.stringMatching(/state\.db\.damaged-\d{8}T\d{9}Z was found damaged/)],
+        });
+        expect(await gauge()).toBe("1");
+        await job.stop(1000);
+        job = await start();
+      }
+      const aside = (await readdir(state)).filter((name) => name.includes("damaged")).sort();
+      expect(aside).toEqual([expect.stringMatching(/^state\.db\.damaged-\d{8}T\d{9}Z$/)]);
+      expect((await readFile(join(state, aside[0] ?? ""))).equals(damaged)).toBe(true);
+      const told = entries.filter(({ level, msg }) => level === "error" && String(msg).includes("set aside"));
+      expect(told).toHaveLength(1);
+      for (const name of aside) await rm(join(state, name));
+      await until("it is told no more", async () => job.status().problems.length === 0);
+      expect(await gauge()).toBe("0");
     } finally {
       await job.stop(1000);
       await rm(state, { recursive: true });

@@ -24,7 +24,7 @@ describe("an agent without a file", () => {
     expect(readEnvironmentConfig({})).toBeUndefined();
     expect(read({ LEEK_ENABLE_AGENT: "false" })).toBeUndefined();
     expect(read({ LEEK_ENABLE_AGENT: "TRUE", LEEK_AGENT_LOG_LEVEL: "WARNING" })).toMatchObject({
-      state: "./posthouse-state",
+      state: "./state",
       admin: { listen: { host: "127.0.0.1", port: 9400 }, token: undefined },
       log: { level: "warn" },
       events: {

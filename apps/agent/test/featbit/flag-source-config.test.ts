@@ -6,6 +6,7 @@ import * as z from "zod";
 import { flagSourceSchema } from "../../src/config/flag-source.ts";
 import { flagSourceKey } from "../../src/replica/featbit/flag-source.ts";
 
+const envId = "3f2b8c1e-7a54-4d0b-9c6e-2f1d0a9b8c7d";
 const auto = { streaming_uri: "wss://featbit.example.com", api_key: "rp-key" };
 
 describe("the configuration of the flag source", () => {
@@ -29,7 +30,10 @@ describe("the configuration of the flag source", () => {
     [{ ...auto, streaming_uri: "ftp://featbit" }, "streaming_uri"],
     [{ ...auto, streaming_uri: "ws://featbit?token=rp-x" }, "streaming_uri"],
     [{ ...auto, full_sync_every: "10ms" }, "full_sync_every"],
-    [{ ...auto, secrets: { e: [{ key: "short", type: "server" }] } }, "secrets"],
+    [{ ...auto, secrets: { [envId]: [{ key: "short", type: "server" }] } }, "secrets"],
+    [{ ...auto, secrets: { "shop:prod": [] } }, "secrets"],
+    [{ ...auto, secrets: { [`{${envId}}`]: [] } }, "secrets"],
+    [{ ...auto, secrets: { [envId]: [], [envId.toUpperCase()]: [] } }, "secrets"],
   ])("refuses %o", (config, key) => {
     const result = flagSourceSchema.safeParse(config);
     expect(result.error?.issues[0]?.path[0]).toBe(key);
@@ -37,7 +41,7 @@ describe("the configuration of the flag source", () => {
 });
 
 it("tells two sources apart by their own settings, secrets included, and by no other", () => {
-  const secrets = { e: [{ key: "A".repeat(44), type: "server" }] };
+  const secrets = { [envId]: [{ key: "A".repeat(44), type: "server" }] };
   const keyOf = (config: object, more: object = {}): string =>
     flagSourceKey({
       config: { ...flagSourceSchema.parse({ ...auto, secrets, ...config }), ...more },
@@ -47,7 +51,7 @@ it("tells two sources apart by their own settings, secrets included, and by no o
   expect(keyOf({}, { limits: 7 })).toBe(keyOf({}));
   for (const change of [
     { api_key: "rp-other" },
-    { secrets: { e: [{ key: "B".repeat(44), type: "server" }] } },
+    { secrets: { [envId]: [{ key: "B".repeat(44), type: "server" }] } },
     { full_sync_every: "6m" },
   ])
     expect(keyOf(change)).not.toBe(keyOf({}));

@@ -97,6 +97,13 @@ test("a key is looked up: unknown ones and those of the other type get 401, once
   expect(await ask(undefined)).toBe(401);
   expect((await post(flags, clientPath, user, secret("server"))).status).toBe(401);
   expect((await post(flags, clientPath, user, secret("client"))).status).toBe(200);
+  expect((await post(flags, "/ofrep/v1/evaluate/flags", "{}", unknown)).status).toBe(401);
+  const refused = (labels: string): Promise<number> =>
+    flags.metric(`posthouse_flags_keys_refused_total{${labels}}`);
+  expect(await refused('by="poll_server",status="503"')).toBe(2);
+  expect(await refused('by="poll_server",status="401"')).toBe(3);
+  expect(await refused('by="poll_client",status="401"')).toBe(1);
+  expect(await refused('by="ofrep",status="401"')).toBe(1);
 });
 
 test.each(["/api/public/proxy", "/api/proxy"])(

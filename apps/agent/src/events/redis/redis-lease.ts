@@ -85,7 +85,6 @@ export function createRedisLease(options: RedisLeaseOptions): RedisLease {
         const releasing = holding.then(() =>
           wasLeading ? connection.command("EVAL", releaseScript, 1, key, id) : 0,
         );
-        releasing.catch(() => {});
         let timer: NodeJS.Timeout | undefined;
         const late = new Promise<void>((resolve) => {
           timer = setTimeout(resolve, deadlineMs);

@@ -86,7 +86,10 @@ export function createIntake({ config, spool, store, metrics, log }: IntakeOptio
     const { mode, body } = config();
     const bytes = await readBody(exchange, mode === "drop" ? 0 : body);
     const settings = config(); // they may have changed meanwhile
-    if (mode === "drop" || settings.mode === "drop") return answerTaken(exchange);
+    if (mode === "drop" || settings.mode === "drop") {
+      metrics.unread.value++;
+      return answerTaken(exchange);
+    }
     if (typeof bytes === "string") return refuse(exchange, bytes);
     const events = parseEvents(bytes);
     if (events === undefined) return refuse(exchange, "not_json");

@@ -20,6 +20,8 @@ export interface InsightMetrics {
   dropped(reason: InsightDrop): Tally;
   /** Requests of SDKs, by what is wrong with them or with us. */
   refused(reason: InsightRefusal): Tally;
+  /** Requests that were not read, since the configuration says drop. */
+  readonly unread: Tally;
   forwarded(environment: string): Tally;
   /** Requests to FeatBit, by what came of them. */
   requests(result: string): Tally;
@@ -41,6 +43,9 @@ export function createInsightMetrics(metrics: Metrics): InsightMetrics {
     accepted: counter("accepted_total", "Events of SDKs that are on disk.", "environment"),
     dropped: counter("dropped_total", "Events that went no further.", "reason"),
     refused: counter("refused_total", "Requests of SDKs that were not taken as a whole.", "reason"),
+    unread: metrics
+      .counter(`${prefix}unread_total`, "Requests of SDKs that were not read: the mode is drop.")
+      .with({}),
     forwarded: counter("forwarded_total", "Events that FeatBit took.", "environment"),
     requests: counter("requests_total", "Requests to FeatBit with events.", "result"),
     retries: metrics.counter(`${prefix}retries_total`, "Events that were sent again, by request.").with({}),

@@ -72,10 +72,10 @@ class LoggedExchange extends ExchangeWrapper {
     });
   }
 
-  override send(status: number, reason: string, headers: string[], body: Buffer): void {
+  override send(status: number, reason: string, headers: string[], body: Buffer, lasts?: boolean): void {
     this.record.status = status;
     this.record.bytes = body.length;
-    this.inner.send(status, reason, headers, body);
+    this.inner.send(status, reason, headers, body, lasts);
     this.#done();
   }
 

@@ -40,15 +40,15 @@ export class CompressedExchange extends ExchangeWrapper {
     this.#sendEncoded(encoding, bytes, status, "OK", headers, () => this.inner.answer(status, headers, body));
   }
 
-  override send(status: number, reason: string, headers: string[], body: Buffer): void {
+  override send(status: number, reason: string, headers: string[], body: Buffer, lasts?: boolean): void {
     const encoding = this.#choose(status, headers, body.length);
     if (encoding === undefined) {
-      this.inner.send(status, reason, headers, body);
+      this.inner.send(status, reason, headers, body, lasts);
       return;
     }
-    const kept = Buffer.from(body);
+    const kept = lasts ? body : Buffer.from(body);
     this.#sendEncoded(encoding, kept, status, reason, headers, () =>
-      this.inner.send(status, reason, headers, kept),
+      this.inner.send(status, reason, headers, kept, true),
     );
   }
 
@@ -135,7 +135,7 @@ export class CompressedExchange extends ExchangeWrapper {
       }
       const changed = encodedHeaders(headers, encoding);
       changed.push("Content-Length", String(encoded.length));
-      this.inner.send(status, reason, changed, encoded);
+      this.inner.send(status, reason, changed, encoded, true);
     });
   }
 

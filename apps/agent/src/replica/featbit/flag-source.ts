@@ -41,6 +41,8 @@ export interface FlagSourceStatus {
   readonly syncState: SyncState;
   readonly isPopulated: boolean;
   readonly isAuthoritative: boolean;
+  /** Why what is served may not be the newest; undefined: nothing says so. */
+  readonly degraded: string | undefined;
   readonly origin: FlagOrigin | undefined;
   /** When the source last said something, or was found unchanged; undefined: never in this process. */
   readonly syncedAt: Date | undefined;
@@ -126,6 +128,15 @@ export function createFlagSource(options: FlagSourceOptions): FlagSource {
 
   const syncState = (): SyncState => upstream?.syncState ?? "None";
 
+  function degraded(): string | undefined {
+    if (upstream !== undefined && upstream.syncState !== "Stable")
+      return `not in step with FeatBit: ${upstream.syncState}`;
+    if (file === undefined) return undefined;
+    const { lastError, path } = file.status;
+    if (lastError !== undefined) return lastError.message;
+    return store.isAuthoritative ? undefined : `${path} was not read yet`;
+  }
+
   function relayStatus(): RelayStatus {
     return {
       serves: servedEnvironments(store.state),
@@ -149,6 +160,7 @@ export function createFlagSource(options: FlagSourceOptions): FlagSource {
         syncState: syncState(),
         isPopulated,
         isAuthoritative,
+        degraded: degraded(),
         origin,
         syncedAt,
         dataVersion: state.dataVersion,

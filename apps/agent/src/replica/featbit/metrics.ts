@@ -39,6 +39,12 @@ export function registerFlagSourceMetrics(metrics: Metrics, source: () => FlagSo
     ({ isAuthoritative }, report) => report({}, Number(isAuthoritative)),
   );
   gauge(
+    "degraded",
+    "1 while what is served may not be the newest: FeatBit is away, or the flag file cannot be used.",
+    [],
+    ({ degraded }, report) => report({}, Number(degraded !== undefined)),
+  );
+  gauge(
     "age_seconds",
     "Seconds since the flags' source was last heard; since the start, while it was not yet.",
     [],

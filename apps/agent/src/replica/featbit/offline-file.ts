@@ -3,7 +3,7 @@ import { isPosthouseError, type PosthouseError } from "@posthouse/protocol";
 import { type Log, type Part, Secret } from "@posthouse/service";
 import type { FlagSecretConfig } from "../../config/flag-source.ts";
 import { agentErrors } from "../../core/errors.ts";
-import { createFileWatch } from "../../core/file-watch.ts";
+import { createWatchedFile } from "../watched-file.ts";
 import type { DumpEnvironment, EnvironmentSecret } from "./dump.ts";
 import { readDump } from "./dump-reader.ts";
 import type { FlagStore } from "./flag-store.ts";
@@ -32,15 +32,12 @@ export interface OfflineFileOptions {
   readonly pollMs?: number | undefined;
 }
 
-const retryMs = 60_000;
 const namedEnvironments = 20;
 
 /** `start` resolves when the file was read for the first time, or could not be. */
 export function createOfflineFile(options: OfflineFileOptions): OfflineFile {
   const { store, path, maxBytes, log, pollMs } = options;
   const secrets = secretsByEnvironment(options.secrets);
-  const stopping = new AbortController();
-  const { signal } = stopping;
   const status = {
     path,
     hash: undefined as string | undefined,
@@ -48,9 +45,6 @@ export function createOfflineFile(options: OfflineFileOptions): OfflineFile {
     withoutSecrets: [] as readonly string[],
     lastError: undefined as OfflineFileStatus["lastError"],
   };
-  let loading: Promise<void> | undefined;
-  let isDue = false;
-  let looksMissing = 0;
 
   function failed(error: PosthouseError): void {
     const isNew = status.lastError?.message !== error.message;
@@ -65,7 +59,7 @@ export function createOfflineFile(options: OfflineFileOptions): OfflineFile {
     store.confirm();
   }
 
-  async function load(): Promise<void> {
+  async function load(signal: AbortSignal): Promise<void> {
     try {
       const dump = await readDump({ from: "file", path, maxBytes, knownHash: status.hash }, signal);
       if (dump !== undefined) {
@@ -105,35 +99,14 @@ export function createOfflineFile(options: OfflineFileOptions): OfflineFile {
       log.warn({ environments: unused }, "`flags.secrets` names environments that the file does not have");
   }
 
-  /** One load at a time; what changed meanwhile is loaded after it. */
-  async function keepLoading(): Promise<void> {
-    do {
-      isDue = false;
-      await load();
-    } while (isDue && !signal.aborted);
-    loading = undefined;
-  }
-
-  function changed(): Promise<void> {
-    isDue = true;
-    loading ??= keepLoading();
-    return loading;
-  }
-
-  const isRetryDue = (): boolean =>
-    status.lastError !== undefined && Date.now() - status.lastError.at.getTime() > retryMs;
-
-  const watch = createFileWatch(path, {
+  const watched = createWatchedFile({
+    path,
     log,
     pollMs,
-    onChange: () => void changed(),
-    onLook(found) {
-      looksMissing = found === "missing" ? looksMissing + 1 : 0;
-      if (looksMissing > 1) failed(agentErrors.create("FLAGS_FILE_MISSING", { file: path }));
-      if (found !== "same" || loading) return;
-      if (isRetryDue()) void changed();
-      else if (status.hash !== undefined && status.lastError === undefined) store.confirm();
-    },
+    load,
+    failedAt: () => status.lastError?.at,
+    onMissing: () => failed(agentErrors.create("FLAGS_FILE_MISSING", { file: path })),
+    onSame: () => store.confirm(),
   });
 
   return {
@@ -141,16 +114,8 @@ export function createOfflineFile(options: OfflineFileOptions): OfflineFile {
     get status() {
       return status;
     },
-    async start() {
-      if (signal.aborted) return;
-      await watch.start();
-      await changed();
-    },
-    async stop() {
-      stopping.abort();
-      watch.stop();
-      await loading;
-    },
+    start: watched.start,
+    stop: watched.stop,
   };
 }
 

@@ -80,4 +80,5 @@ test("with mode drop nothing is asked for, and nothing is written", async () => 
   await using insights = await startInsights({});
   expect(await insights.track([eventOf(1)], "whoever")).toBe(200);
   expect(insights.insights.status()).toMatchObject({ mode: "drop", queue: undefined });
+  expect(await insights.metric("posthouse_flags_insights_unread_total")).toBe(1);
 });
