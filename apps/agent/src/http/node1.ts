@@ -9,9 +9,7 @@ import type { Duplex } from "node:stream";
 import { closeServer, type ListenAddress, type Log, listenOn, type Part } from "@posthouse/service";
 import { atPlace } from "../config/places.ts";
 import { defaultSiteLimits, type SiteLimits } from "../config/site-limits.ts";
-import type { Door } from "./door.ts";
-import { answerText, type Exchange, type ExchangeHandler, targetPath } from "./exchange.ts";
-import type { HttpCounters } from "./http-metrics.ts";
+import { answerText, type Exchange, targetPath } from "./exchange.ts";
 import { Node1Exchange } from "./node1-exchange.ts";
 import { createPipelines } from "./node1-pipelines.ts";
 import {
@@ -32,6 +30,7 @@ import { type RequestFacts, readRequest } from "./node1-request.ts";
 import { UpgradeExchange } from "./node1-upgrade.ts";
 import { createNode2Sessions } from "./node2.ts";
 import { peerOf, setPeer } from "./peer.ts";
+import type { ServerRole } from "./server-role.ts";
 import { createSlowReaders } from "./slow-readers.ts";
 
 export interface HttpServer extends Part {
@@ -39,14 +38,6 @@ export interface HttpServer extends Part {
   role: ServerRole;
   /** Where it listens, from `start` on. */
   readonly address: ListenAddress | undefined;
-}
-
-export interface ServerRole {
-  readonly handler: ExchangeHandler;
-  readonly counters: HttpCounters;
-  /** What connections pass first. */
-  readonly door?: Door | undefined;
-  readonly limits?: SiteLimits | undefined;
 }
 
 export interface HttpServerOptions {

@@ -13,11 +13,11 @@ import type { Socket } from "node:net";
 import type { Log } from "@posthouse/service";
 import { defaultSiteLimits, type SiteLimits } from "../config/site-limits.ts";
 import { answerText, targetPath } from "./exchange.ts";
-import type { ServerRole } from "./node1.ts";
 import { Node2Exchange } from "./node2-exchange.ts";
 import { type Request2, readRequest2 } from "./node2-request.ts";
 import { peerOf } from "./peer.ts";
 import { createResetBudget } from "./reset-budget.ts";
+import type { ServerRole } from "./server-role.ts";
 import type { SlowReaders } from "./slow-readers.ts";
 
 export interface Node2Sessions {

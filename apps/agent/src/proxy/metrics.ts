@@ -1,11 +1,11 @@
 import type { Metrics, Tally } from "../core/metrics.ts";
 import type { FailureReason } from "./failure-reason.ts";
-import type { Upstream } from "./upstream.ts";
 
 /** What one forward counts. */
 export interface ForwardCounters {
   answered(status: number): void;
-  failed(reason: FailureReason, upstream: Upstream | undefined): void;
+  /** `upstream` is its address, where there was one. */
+  failed(reason: FailureReason, upstream: string | undefined): void;
   /** `status` is what was shown; 0 when the client was gone. */
   refused(status: number, reason: FailureReason): void;
   /** A limit ended a request, or an attempt at a backend. */
@@ -102,7 +102,7 @@ export function createForwardCounters(metrics: Metrics): (site: string) => Forwa
     return {
       answered: (status) => add(classes[Math.floor(status / 100) - 1]),
       failed(reason, upstream) {
-        add(failures.with({ site, upstream: upstream?.address.text ?? "", reason }));
+        add(failures.with({ site, upstream: upstream ?? "", reason }));
         if (reason === "busy") add(struck.get("waiting"));
       },
       refused(status, reason) {

@@ -166,7 +166,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, RequestBody
     const reason = reasonOf(error);
     if (this.#isFresh && reason !== "busy") this.#upstream?.failed(performance.now());
     const failure = { upstream: this.#upstream, reason, error };
-    this.#forward.count.failed(reason, this.#upstream);
+    this.#forward.count.failed(reason, this.#upstream?.address.text);
     // That a kept connection was closed meanwhile happens all the time.
     const isUsual = !this.#isFresh && reason === "closed";
     const again = answered === "nothing" && this.#attemptAgain(reason);
@@ -177,7 +177,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, RequestBody
   }
 
   #failedBy(reason: FailureReason, limit?: ForwardLimit): void {
-    this.#forward.count.failed(reason, this.#upstream);
+    this.#forward.count.failed(reason, this.#upstream?.address.text);
     this.#forward.tellFailure({ upstream: this.#upstream, reason, limit });
   }
 
@@ -270,7 +270,7 @@ export class ProxiedRequest implements PooledCall, ExchangeListener, RequestBody
 
   onStop(): void {
     if (this.#over) return;
-    this.#forward.count.failed("stopped", this.#upstream);
+    this.#forward.count.failed("stopped", this.#upstream?.address.text);
     if (this.#begun) this.#cut();
     else this.#giveUp(502, "stopped");
   }
