@@ -38,7 +38,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await agent[Symbol.asyncDispose]();
   await featbit[Symbol.asyncDispose]();
-  vi.unstubAllGlobals();
   await rm(folder, { recursive: true, force: true });
 });
 

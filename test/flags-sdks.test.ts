@@ -38,6 +38,7 @@ beforeEach(async () => {
   world.load(exampleDump());
   world.addRelayKey(undefined, key);
   const stored = new Map<string, string>();
+  // Left there: a client that was closed may still write.
   vi.stubGlobal("localStorage", {
     getItem: (name: string) => stored.get(name) ?? null,
     setItem: (name: string, text: string) => stored.set(name, text),
@@ -48,7 +49,6 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
   await agent[Symbol.asyncDispose]();
-  vi.unstubAllGlobals();
   await rm(folder, { recursive: true, force: true });
 });
 
