@@ -208,7 +208,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       const again = againOf(decoded.message, position);
       for (const read of readEvents(decoded.message, rules)) {
         if (read.kind === "poison") letters.push(letterOfPoison(read, decoded.message));
-        else addEvent({ ...read, again }, ticket, decoded.isReplay, letters);
+        else addEvent(read, again, ticket, decoded.isReplay, letters);
       }
     } else {
       const isCut = decoded.kind === "cut";
@@ -241,7 +241,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   function addEvent(
-    { id, event, again }: ReceivedEvent,
+    { id, event }: ReceivedEvent,
+    again: Again | undefined,
     ticket: Ticket,
     isReplay: boolean,
     letters: NewDeadLetter[],

@@ -67,10 +67,10 @@ export function decodeMessage(bytes: Uint8Array): SpooledMessage {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const first = buffer[0] ?? 0;
   const isReplay = (first & replayed) !== 0;
-  const again = (first & redelivered) === 0 ? {} : ({ isRedelivered: true } as const);
+  const isRedelivered = (first & redelivered) === 0 ? undefined : true;
   switch (first & ~(replayed | redelivered)) {
     case plain:
-      return { kind: "message", isReplay, message: { ...json, ...again, body: buffer.subarray(1) } };
+      return { kind: "message", isReplay, message: { ...json, body: buffer.subarray(1), isRedelivered } };
     case described: {
       const end = buffer.length < 5 ? Number.POSITIVE_INFINITY : 5 + buffer.readUInt32LE(1);
       const properties = end > buffer.length ? undefined : parse(buffer.toString("utf8", 5, end));
@@ -78,7 +78,7 @@ export function decodeMessage(bytes: Uint8Array): SpooledMessage {
       return {
         kind: "message",
         isReplay,
-        message: { transport: "amqp", ...properties, ...again, body: buffer.subarray(end) },
+        message: { transport: "amqp", ...properties, body: buffer.subarray(end), isRedelivered },
       };
     }
     case envelope:

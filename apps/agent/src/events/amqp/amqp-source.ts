@@ -139,6 +139,6 @@ function brokerMessage({ content, fields, properties }: ConsumeMessage): BrokerM
     contentType: properties.contentType as string | undefined,
     contentEncoding: properties.contentEncoding as string | undefined,
     compression: properties.headers?.compression as unknown,
-    ...(fields.redelivered && { isRedelivered: true }),
+    isRedelivered: fields.redelivered ? true : undefined,
   };
 }
