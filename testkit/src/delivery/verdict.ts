@@ -59,7 +59,8 @@ export function judgeArrivals(account: Account, arrivals: readonly Arrival[], st
     seen.set(clock, id);
     const entity = String(event.uuid ?? event.hostname);
     const last = furthest.get(entity) ?? 0;
-    if (clock < last) problems.add("came after a later one of its task", describe(owed));
+    if (clock < last)
+      problems.add("came after a later one of its task", describe(owed), () => story?.event(owed));
     else furthest.set(entity, clock);
   }
   const owedEvents = [...account.events.values()].filter(({ isPoison }) => !isPoison);
