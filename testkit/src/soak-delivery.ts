@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Fault, type Lane, lanesOf, untilTaken } from "./delivery/faults.ts";
 import { createRandom, type Random } from "./delivery/random.ts";
+import { createStory, type Happening } from "./delivery/story.ts";
 import { Traffic } from "./delivery/traffic.ts";
 import { Trouble } from "./delivery/trouble.ts";
 import {
@@ -86,7 +87,12 @@ export async function soakDelivery(options: DeliverySoakOptions): Promise<Delive
   const { agent, ledgers } = world;
   const trouble = new Trouble(world, { slackMs, isBrisk });
   const faults = new Map<string, number>();
-  world.webhook.onTaken = ({ body }) => world.arrivals.push(...(JSON.parse(body.toString()) as Arrival[]));
+  const happenings: Happening[] = [];
+  world.webhook.onTaken = ({ body }) => {
+    const stamp = { atMs: performance.now(), life: agent.life };
+    for (const arrival of JSON.parse(body.toString()) as Arrival[])
+      world.arrivals.push({ ...arrival, ...stamp });
+  };
 
   await agent.start();
   await until("the agent receives", () => receives(world), 60_000).catch((error) => {
@@ -104,7 +110,9 @@ export async function soakDelivery(options: DeliverySoakOptions): Promise<Delive
     await sleep(own.between(...lane.pauseMs) * (isBrisk ? briskPace : 1));
     progress(`${((performance.now() - startedAt) / 1000).toFixed(1)} s: ${fault.name}`);
     faults.set(fault.name, (faults.get(fault.name) ?? 0) + 1);
+    happenings.push({ atMs: performance.now(), what: `${fault.name} begins, in life ${agent.life}` });
     await fault.run(trouble, own);
+    happenings.push({ atMs: performance.now(), what: `${fault.name} is over, in life ${agent.life}` });
   }
 
   async function runRandom(lane: Lane, endsAt: number): Promise<void> {
@@ -132,9 +140,14 @@ export async function soakDelivery(options: DeliverySoakOptions): Promise<Delive
 
   const arrivals = options.tamper?.(world.arrivals) ?? world.arrivals;
   const accounts = { webhook: ledgers.webhook.account(), leek: ledgers.leek.account() };
+  const storyOf = (sink: SinkName) =>
+    createStory({
+      ...{ startMs: startedAt, happenings, arrivals, posts: world.posts },
+      ...{ account: accounts[sink], excuses: ledgers[sink].excuses },
+    });
   const sinks = {
-    webhook: judgeArrivals(accounts.webhook, arrivals),
-    leek: judgeDocuments(accounts.leek, world.leek.index.documents, appEnv),
+    webhook: judgeArrivals(accounts.webhook, arrivals, storyOf("webhook")),
+    leek: judgeDocuments(accounts.leek, world.leek.index.documents, appEnv, storyOf("leek")),
   };
   const letters: string[] = [];
   for (const sink of sinkNames) {

@@ -7,6 +7,8 @@ export interface TcpProxy extends AsyncDisposable {
   target: number;
   /** Connections that were taken up to now. */
   readonly connections: number;
+  /** Connections of which a side is not closed yet: what it sent may still be passed on. */
+  readonly open: number;
   /** True: bytes are taken no more, in either direction, and no end is passed on, until it is false. */
   hangs(value: boolean): void;
   /** Resets all connections; new ones are taken. */
@@ -19,24 +21,28 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
   const pairs = new Set<readonly [Socket, Socket]>();
   const held: (() => void)[] = [];
   let taken = 0;
+  let open = 0;
   let isHanging = false;
   const server = createServer((near) => {
     taken++;
     const far = connect({ port: proxy.target, host: "127.0.0.1" });
     const pair = [near, far] as const;
     pairs.add(pair);
+    open++;
+    let sides = pair.length;
     for (const [from, to] of [pair, [far, near] as const]) {
       from.setNoDelay(true);
       from.on("data", (bytes) => {
-        if (!to.write(bytes)) from.pause();
+        if (to.writable && !to.write(bytes)) from.pause();
       });
       to.on("drain", () => isHanging || from.resume());
       from.on("error", () => {});
       from.on("close", (failed) => {
+        if (--sides === 0) open--;
         const pass = (): void => {
           pairs.delete(pair);
           if (failed) to.resetAndDestroy();
-          else to.end();
+          else to.end().resume();
         };
         if (isHanging) held.push(pass);
         else pass();
@@ -57,6 +63,9 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     target,
     get connections() {
       return taken;
+    },
+    get open() {
+      return open;
     },
     hangs(value) {
       isHanging = value;

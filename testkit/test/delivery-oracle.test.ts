@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { Ledger } from "../src/delivery/ledger.ts";
 import { modelOf } from "../src/delivery/model.ts";
+import { createStory, postOf } from "../src/delivery/story.ts";
 import { entityOf, Traffic } from "../src/delivery/traffic.ts";
 import { type Arrival, judgeArrivals, judgeDeadLetters, judgeDocuments } from "../src/delivery/verdict.ts";
 import type { IndexedDocument } from "../src/leek-index.ts";
@@ -159,5 +160,36 @@ describe("what is excused", () => {
     expect(judgeDocuments(account, new Map([[entityOf(event), document]]), "test").problems).toEqual([]);
     const wrong = { ...document, clock: 0 };
     expect(judgeDocuments(account, new Map([[entityOf(event), wrong]]), "test").problems).toHaveLength(1);
+  });
+});
+
+describe("the story of a problem", () => {
+  const { ledger, account, arrivals, documents } = delivered();
+  const [missing] = arrivals.toSpliced(0, 100) as [Arrival];
+  const entity = String(missing.event.uuid ?? missing.event.hostname);
+  const sentMs = account.events.get(Number(missing.event.clock))?.sentMs ?? Number.NaN;
+  ledger.excuses.push({ reason: "kill -9", fromMs: sentMs - 1300, toMs: sentMs - 1000, atMs: sentMs - 1100 });
+  const startMs = sentMs - 5000;
+  const there = arrivals.toSpliced(100, 1).map((arrival) => ({ ...arrival, atMs: sentMs + 500, life: 3 }));
+  const story = createStory({
+    ...{ startMs, account, excuses: ledger.excuses, arrivals: there },
+    happenings: [{ atMs: sentMs + 100, what: "a fault begins" }],
+    posts: [postOf({ id: entity, state: "QUEUED", events: ["QUEUED"] }, sentMs + 700, 4)],
+  });
+
+  it("says when what is missing was sent, what is beside it, and what went on", () => {
+    const [problem = ""] = judgeArrivals(account, there, story).problems;
+    expect(problem).toContain(`number ${missing.event.clock}\n    ${missing.event.clock} `);
+    expect(problem).toMatch(/arrived: never\n/);
+    expect(problem).toMatch(/arrived: 5\.500 s in life 3\n/);
+    expect(problem).toContain("5.100 s: a fault begins");
+    expect(problem).toContain("excuse from 3.700 s to 4.000 s: kill -9");
+  });
+
+  it("says what Leek's API got of a document", () => {
+    const others = new Map(documents);
+    others.delete(entity);
+    const [problem = ""] = judgeDocuments(account, others, "test", story).problems;
+    expect(problem).toContain('posted at 5.700 s in life 4: QUEUED of undefined, ["QUEUED"]');
   });
 });

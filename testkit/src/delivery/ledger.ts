@@ -53,7 +53,7 @@ export class Ledger {
       const excuse = this.excuses.findLast(({ fromMs, toMs }) => answeredMs >= fromMs && sentMs <= toMs);
       for (const event of message.events) {
         const owed: Owed = {
-          ...{ message: number, event, sentMs, excuse, isPoison: message.isPoison },
+          ...{ message: number, event, sentMs, answeredMs, excuse, isPoison: message.isPoison },
           isPromised: outcome === "certain" && excuse === undefined,
           isCertain: outcome === "certain",
         };
@@ -73,6 +73,8 @@ export interface Owed {
   readonly message: number;
   readonly event: SentEvent;
   readonly sentMs: number;
+  /** Infinity: never. */
+  readonly answeredMs: number;
   readonly isPoison: boolean;
   /** It has to arrive. */
   readonly isPromised: boolean;

@@ -28,7 +28,9 @@ export interface Dropped {
 
 /** After a disk has room again the spool looks once a second. */
 const diskSettlesMs = 3000;
-const goneWithinMs = 10_000;
+const fullDiskReason = "a full disk";
+const goneWithinMs = 20_000;
+const unheardWithinMs = 1000;
 const backWithinMs = 60_000;
 
 export class Trouble {
@@ -67,7 +69,7 @@ export class Trouble {
     const { disk } = this.world;
     if ("missing" in disk) return Promise.resolve();
     this.#disk = this.#disk.then(() =>
-      this.holdUp("a full disk", diskSettlesMs, async () => {
+      this.holdUp(fullDiskReason, diskSettlesMs, async () => {
         await disk.fill(what);
         try {
           await during();
@@ -86,7 +88,10 @@ export class Trouble {
     const before = (await this.world.listeners()) === 2 ? await agent.metrics() : undefined;
     if (before === undefined) return;
     const reason = `our drop policy, ${this.dropped.length + 1}.`;
-    const excuse = this.#excuse(reason, performance.now());
+    // The oldest go first, which may be here since the disk was full the last time.
+    const now = performance.now();
+    const held = this.#holdUps.filter(({ reason, toMs }) => reason === fullDiskReason && toMs >= now);
+    const excuse = this.#excuse(reason, Math.min(now, ...held.map(({ fromMs }) => fromMs)));
     await this.fullDisk({ files: false }, flood);
     let after: Series | undefined;
     const isStored = async (): Promise<boolean> => {
@@ -113,7 +118,7 @@ export class Trouble {
     const excuse = signal === "SIGKILL" ? this.#excuse("kill -9", atMs) : undefined;
     if (signal === "SIGKILL") await agent.kill();
     else await agent.terminate();
-    await this.#untilUnheard();
+    await this.#untilGone();
     const endMs = performance.now();
     if (excuse !== undefined) excuse.toMs = endMs;
     for (const { reason, fromMs, toMs } of this.#holdUps) {
@@ -130,7 +135,7 @@ export class Trouble {
     const before = (await this.world.listeners()) === 2 ? await agent.metrics() : undefined;
     const excuse = this.#excuse(reason, performance.now());
     await sever();
-    await this.#untilUnheard(1000);
+    await this.#untilUnheard();
     excuse.toMs = performance.now();
     await until(
       "the agent listens again",
@@ -165,12 +170,26 @@ export class Trouble {
     await sleep(this.isBrisk ? ms / 2 : ms);
   };
 
-  /** Until Redis hands nothing to the agent any more. */
-  async #untilUnheard(deadlineMs: number = goneWithinMs): Promise<void> {
-    if (this.world.kind !== "redis") return;
-    await until("nobody listens", async () => ((await this.world.listeners()) ?? 0) === 0, deadlineMs).catch(
-      () => {},
+  /** Until Redis hands nothing to the agent any more, or hands it to the next connection already. */
+  async #untilUnheard(): Promise<void> {
+    await until("nobody listens", () => this.#isUnheard(), unheardWithinMs).catch(() => {});
+  }
+
+  /**
+   * Until Redis hands nothing to an agent that ended. Its connections may wait in a hanging network with a PSUBSCRIBE
+   * that Redis has not seen: when the network works again Redis has a listener, who is dead, until it sees the end.
+   */
+  async #untilGone(): Promise<void> {
+    const { kind, proxy } = this.world;
+    if (kind !== "redis") return;
+    const isGone = async (): Promise<boolean> => proxy.open === 0 && (await this.#isUnheard());
+    await until("nothing is left of an agent that ended", isGone, goneWithinMs).catch((error) =>
+      this.problems.push(`${error}; ${proxy.open} connections`),
     );
+  }
+
+  async #isUnheard(): Promise<boolean> {
+    return ((await this.world.listeners()) ?? 0) === 0;
   }
 
   #excuse(reason: string, atMs: number): Excuse {

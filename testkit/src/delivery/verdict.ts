@@ -3,11 +3,15 @@ import { isDeepStrictEqual } from "node:util";
 import type { IndexedDocument } from "../leek-index.ts";
 import type { Account, Owed } from "./ledger.ts";
 import { modelOf } from "./model.ts";
+import type { Story } from "./story.ts";
 
 /** As a webhook gets it. */
 export interface Arrival {
   readonly id: string;
   readonly event: Readonly<Record<string, unknown>>;
+  /** Of `performance.now()`, and of the agent: for the story of a problem. */
+  readonly atMs?: number;
+  readonly life?: number;
 }
 
 export interface Verdict {
@@ -29,7 +33,7 @@ export interface Excused {
 const shown = 5;
 
 /** A sink that does not merge: each event that had to arrive did, as it was sent, those of a task in their order. */
-export function judgeArrivals(account: Account, arrivals: readonly Arrival[]): Verdict {
+export function judgeArrivals(account: Account, arrivals: readonly Arrival[], story?: Story): Verdict {
   const problems = new Problems();
   const seen = new Map<number, string>();
   const furthest = new Map<string, number>();
@@ -55,12 +59,14 @@ export function judgeArrivals(account: Account, arrivals: readonly Arrival[]): V
     seen.set(clock, id);
     const entity = String(event.uuid ?? event.hostname);
     const last = furthest.get(entity) ?? 0;
-    if (clock < last) problems.add("came after a later one of its task", describe(owed));
+    if (clock < last)
+      problems.add("came after a later one of its task", describe(owed), () => story?.event(owed));
     else furthest.set(entity, clock);
   }
   const owedEvents = [...account.events.values()].filter(({ isPoison }) => !isPoison);
   for (const owed of owedEvents)
-    if (owed.isPromised && !seen.has(owed.event.clock)) problems.add("did not arrive", describe(owed));
+    if (owed.isPromised && !seen.has(owed.event.clock))
+      problems.add("did not arrive", describe(owed), () => story?.event(owed));
   return {
     duplicates,
     arrived: seen.size,
@@ -74,6 +80,7 @@ export function judgeDocuments(
   account: Account,
   documents: ReadonlyMap<string, IndexedDocument>,
   appEnv: string,
+  story?: Story,
 ): Verdict {
   const problems = new Problems();
   let duplicates = 0;
@@ -83,7 +90,9 @@ export function judgeDocuments(
     const fitting = fittingModel(owed, found, appEnv);
     if (fitting === undefined) {
       const wanted = modelOf(promised(owed), appEnv);
-      problems.add("is not as the model has it", `${entity}: ${difference(found, wanted)}`);
+      problems.add("is not as the model has it", `${entity}: ${difference(found, wanted)}`, () =>
+        story?.entity(entity),
+      );
     } else if (found !== undefined) {
       arrived += Number(fitting.events_count);
       duplicates += Number(found.events_count) - Number(fitting.events_count);
@@ -179,10 +188,12 @@ function describe({ event }: Owed): string {
 class Problems {
   readonly #kinds = new Map<string, string[]>();
 
-  add(kind: string, what: string): void {
-    const known = this.#kinds.get(kind);
-    if (known === undefined) this.#kinds.set(kind, [what]);
-    else known.push(what);
+  /** `story` is asked for those that are shown. */
+  add(kind: string, what: string, story?: () => string | undefined): void {
+    const known = this.#kinds.get(kind) ?? [];
+    this.#kinds.set(kind, known);
+    const more = known.length < shown ? story?.() : undefined;
+    known.push(more === undefined ? what : `${what}\n    ${more}`);
   }
 
   get list(): string[] {

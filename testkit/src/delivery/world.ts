@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type LeekApi, startLeekApi } from "../leek-api.ts";
+import type { IndexedDocument } from "../leek-index.ts";
 import { type RabbitMq, startRabbitMq } from "../rabbitmq.ts";
 import { type RedisServer, startRedis } from "../redis.ts";
 import { mountSmallDisk, type SmallDisk } from "../small-disk.ts";
@@ -11,6 +12,7 @@ import { startWebhookReceiver, type WebhookReceiver } from "../webhook-receiver.
 import { AgentLives } from "./agent-lives.ts";
 import { Ledger } from "./ledger.ts";
 import { type Producer, startAmqpProducer, startRedisProducer } from "./producer.ts";
+import { type Post, postOf } from "./story.ts";
 import type { Arrival } from "./verdict.ts";
 
 export type BrokerKind = "rabbitmq" | "redis";
@@ -30,6 +32,8 @@ export interface World extends AsyncDisposable {
   /** What the webhook took, in order. */
   readonly arrivals: Arrival[];
   readonly leek: LeekApi;
+  /** What it took, in order. */
+  readonly posts: Post[];
   readonly disk: SmallDisk | { readonly missing: string };
   readonly ledgers: Readonly<Record<SinkName, Ledger>>;
   /** How many clients of Redis listen; undefined: it does not answer. */
@@ -66,7 +70,12 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   if (broker === undefined) throw new TypeError(`there is no broker ${kind}`);
   const proxy = stack.use(await startTcpProxy(broker.port));
   const webhook = stack.use(await startWebhookReceiver());
-  const leek = stack.use(await startLeekApi({ appKey, remembersPosts: false }));
+  const posts: Post[] = [];
+  const onStored = (documents: readonly IndexedDocument[]): void => {
+    const now = performance.now();
+    for (const document of documents) posts.push(postOf(document, now, agent.life));
+  };
+  const leek = stack.use(await startLeekApi({ appKey, remembersPosts: false, onStored }));
   const amqp = rabbit && stack.use(startAmqpProducer(rabbit));
   const pubsub = redis && stack.use(startRedisProducer(redis));
   const producer = amqp ?? pubsub;
@@ -95,7 +104,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   const arrivals: Arrival[] = [];
   const owned = stack.move();
   return {
-    ...{ kind, broker, proxy, producer, agent, webhook, arrivals, leek, disk },
+    ...{ kind, broker, proxy, producer, agent, webhook, arrivals, leek, posts, disk },
     ledgers: { webhook: new Ledger(), leek: new Ledger() },
     async listeners() {
       const answer = await pubsub?.client.call("PUBSUB", "NUMPAT").catch(() => undefined);

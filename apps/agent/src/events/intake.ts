@@ -40,8 +40,10 @@ export function createIntake({ spool, log }: IntakeOptions): Intake & { readonly
   const listeners = new Set<() => void>();
   /** Given to the spool, in order; it answers in this order. */
   const given: Held[] = [];
-  /** Rejected by the spool, in order. */
+  /** To be given to the spool again, in order. */
   let held: Held[] = [];
+  /** How many of these were rejected since they were last given: what was refused then comes after them. */
+  let rejected = 0;
   let timer: NodeJS.Timeout | undefined;
 
   /** What is wrong, when it was refused at once. */
@@ -77,7 +79,7 @@ export function createIntake({ spool, log }: IntakeOptions): Intake & { readonly
     if (one === undefined) return;
     if (hasCode(error, "SPOOL_STOPPED")) return; // it is offered again by the broker
     if (held.length === 0) log.debug({ error }, "messages wait in memory until they can be written");
-    held.push(one);
+    held.splice(rejected++, 0, one);
     counters.retried++;
     lookAgain();
   }
@@ -86,6 +88,7 @@ export function createIntake({ spool, log }: IntakeOptions): Intake & { readonly
     if (held.length > 0 && given.length === 0 && !spool.isFull) {
       const again = held;
       held = [];
+      rejected = 0;
       for (const [index, one] of again.entries()) {
         if (give(one) === undefined) continue;
         held = again.slice(index);

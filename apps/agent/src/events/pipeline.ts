@@ -11,7 +11,7 @@ import type { SpoolRecord } from "../spool/reader.ts";
 import type { Spool } from "../spool/spool.ts";
 import type { BrokerMessage } from "./celery/message.ts";
 import type { Poison } from "./celery/poison.ts";
-import { type ReceivedEvent, readEvents } from "./celery/received-event.ts";
+import { type Again, type ReceivedEvent, readEvents } from "./celery/received-event.ts";
 import type { DeadLetters, NewDeadLetter } from "./dead-letters.ts";
 import { Delivery, type DeliveryDelays } from "./delivery.ts";
 import { EventCounters, type PipelineMetrics, plainHistogram } from "./event-counters.ts";
@@ -91,6 +91,8 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   const counters = new EventCounters();
   const recent = new RecentIds(duplicateWindow);
   const ending = new AbortController();
+  /** Records before this position may have been sent by a process, or a pipeline, that ended. */
+  let sentBefore = 0;
   let heldBytes = 0;
   let heldEvents = 0;
   let onReleased: (() => void) | undefined;
@@ -203,9 +205,10 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     counters.messages++;
     const decoded = decodeMessage(payload);
     if (decoded.kind === "message") {
+      const again = againOf(decoded.message, position);
       for (const read of readEvents(decoded.message, rules)) {
         if (read.kind === "poison") letters.push(letterOfPoison(read, decoded.message));
-        else addEvent(read, ticket, decoded.isReplay, letters);
+        else addEvent(read, again, ticket, decoded.isReplay, letters);
       }
     } else {
       const isCut = decoded.kind === "cut";
@@ -224,6 +227,11 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     burying.add(burial);
   }
 
+  function againOf(message: BrokerMessage, position: number): Again | undefined {
+    if (message.transport === "amqp" && message.isRedelivered === true) return "any-order";
+    return position < sentBefore ? "in-order" : undefined;
+  }
+
   /** The record itself counts for one: its events may have ended before all of them were read. */
   function settleOne(ticket: Ticket): void {
     if (--ticket.left > 0) return;
@@ -234,6 +242,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
 
   function addEvent(
     { id, event }: ReceivedEvent,
+    again: Again | undefined,
     ticket: Ticket,
     isReplay: boolean,
     letters: NewDeadLetter[],
@@ -245,7 +254,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     }
     const lane = lanes.length === 1 ? lanes[0] : lanes[laneOf(entityOf(event), lanes.length)];
     try {
-      lane?.add({ kind: "event", id, event, ticket, isSettled: false });
+      lane?.add({ kind: "event", id, event, again, ticket, isSettled: false });
       ticket.left++;
       heldEvents++;
     } catch (error) {
@@ -301,6 +310,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     async start() {
       if (reading !== undefined || stopping !== undefined) throw new Error("a pipeline starts once");
       spool.rewind();
+      sentBefore = spool.end;
       reading = readAll();
     },
     stop(deadlineMs) {

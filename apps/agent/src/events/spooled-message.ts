@@ -1,7 +1,8 @@
 import { type BrokerMessage, largestMessageBytes } from "./celery/message.ts";
 
 /**
- * A broker's message as a record of the spool, version 1: a byte for the version and how it is meant, then
+ * A broker's message as a record of the spool, version 1: a byte for the version and how it is meant, with a flag for
+ * what is replayed and one for what RabbitMQ delivered again, then
  * - plain: the body of an AMQP message of JSON in UTF-8, which is nearly every one
  * - described: the length of a JSON object with an AMQP message's properties (32 bits, little-endian), it, the body
  * - envelope: what was published on Redis
@@ -24,6 +25,8 @@ const envelope = 0x12;
 const cut = 0x13;
 /** Added to the first byte of what is replayed. */
 const replayed = 0x08;
+/** Added to the first byte of what RabbitMQ delivered again. */
+const redelivered = 0x04;
 /** A spool of messages takes records of this size: what is larger could not be taken apart. */
 export const largestRecordBytes: number = largestMessageBytes + 64 * 1024;
 /** So much is kept of a message that is too large. */
@@ -35,9 +38,10 @@ let scratch = Buffer.allocUnsafeSlow(64 * 1024);
 export function encodeMessage(message: BrokerMessage, isReplay = false): Uint8Array {
   const flag = isReplay ? replayed : 0;
   if (message.transport === "redis") return record(envelope | flag, [message.payload]);
+  const flags = message.isRedelivered === true ? flag | redelivered : flag;
   const { body, contentType, contentEncoding, compression } = message;
   const isPlain = contentType === "application/json" && contentEncoding === "utf-8" && compression == null;
-  if (isPlain) return record(plain | flag, [body]);
+  if (isPlain) return record(plain | flags, [body]);
   const properties = Buffer.from(
     JSON.stringify({
       contentType,
@@ -47,7 +51,7 @@ export function encodeMessage(message: BrokerMessage, isReplay = false): Uint8Ar
   );
   const length = Buffer.alloc(4);
   length.writeUInt32LE(properties.length);
-  return record(described | flag, [length, properties, body]);
+  return record(described | flags, [length, properties, body]);
 }
 
 /** What is kept of a message that the spool does not take as a whole. */
@@ -63,9 +67,10 @@ export function decodeMessage(bytes: Uint8Array): SpooledMessage {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const first = buffer[0] ?? 0;
   const isReplay = (first & replayed) !== 0;
-  switch (first & ~replayed) {
+  const isRedelivered = (first & redelivered) === 0 ? undefined : true;
+  switch (first & ~(replayed | redelivered)) {
     case plain:
-      return { kind: "message", isReplay, message: { ...json, body: buffer.subarray(1) } };
+      return { kind: "message", isReplay, message: { ...json, body: buffer.subarray(1), isRedelivered } };
     case described: {
       const end = buffer.length < 5 ? Number.POSITIVE_INFINITY : 5 + buffer.readUInt32LE(1);
       const properties = end > buffer.length ? undefined : parse(buffer.toString("utf8", 5, end));
@@ -73,7 +78,7 @@ export function decodeMessage(bytes: Uint8Array): SpooledMessage {
       return {
         kind: "message",
         isReplay,
-        message: { transport: "amqp", ...properties, body: buffer.subarray(end) },
+        message: { transport: "amqp", ...properties, body: buffer.subarray(end), isRedelivered },
       };
     }
     case envelope:

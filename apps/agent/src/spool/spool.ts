@@ -63,6 +63,8 @@ export interface Spool extends Part {
   settle(positions: Iterable<number>): void;
   /** True: append no more where that can be avoided. Appends are refused only at `maxBytes`, or while writes fail. */
   readonly isFull: boolean;
+  /** The position after the last record that is durable; 0 while it does not run. */
+  readonly end: number;
   /** Calls back each time it is no longer full; returns what ends that. */
   onRoom(listener: () => void): () => void;
   readonly counters: Readonly<SpoolCounters>;
@@ -279,6 +281,9 @@ export function createSpool(options: SpoolOptions): Spool {
     settle: (positions) => open?.settlements.settle(positions),
     get isFull() {
       return room.isFull;
+    },
+    get end() {
+      return open?.writer.end ?? 0;
     },
     onRoom: room.onRoom,
     counters,

@@ -96,6 +96,11 @@ export class Writer {
     return this.#pendingBytes;
   }
 
+  /** The position after the last record that is durable. */
+  get end(): number {
+    return this.#durableEnd;
+  }
+
   /** Why nothing can be written at the moment. */
   get failure(): Error | undefined {
     return this.#failure;

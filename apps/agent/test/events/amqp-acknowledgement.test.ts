@@ -47,6 +47,19 @@ describe.runIf("path" in rabbitMq)("what a source acknowledges to RabbitMQ", () 
     await until("the rest is back", async () => (await publisher.queue(under.object)).messages === 8);
   });
 
+  it("says of a message that it was delivered before", async () => {
+    await using first = await startSource(broker.url());
+    first.intake.isDurable = false;
+    await receiving(first);
+    await publisher.publish(first.object, "a");
+    await texts(first, 1);
+    expect(first.intake.taken[0]).toHaveProperty("isRedelivered", undefined);
+    await first.source.stop(300);
+    await using second = await startSource(broker.url(), { queue: first.object });
+    await texts(second, 1);
+    expect(second.intake.taken[0]).toHaveProperty("isRedelivered", true);
+  });
+
   it("waits at the stop until all is durable, and acknowledges that", async () => {
     await using under = await startSource(broker.url());
     under.intake.isDurable = false;

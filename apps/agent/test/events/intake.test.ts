@@ -77,6 +77,33 @@ describe("the intake", () => {
     expect(seen).toEqual(upTo(100));
   });
 
+  it("stays in order when part of what it kept is refused and the rest cannot be written again", async () => {
+    let isFailing = true;
+    const disk = interceptedDisk((step, path) => {
+      if (isFailing && step === "datasync" && path.endsWith(".segment")) throw systemError("EIO");
+    });
+    const spool = await openSpool(await temporaryDirectory(), { disk, maxBytes: 64_000 });
+    // Somebody else's record comes first when there is room, and leaves too little for the last message.
+    let rejected: Error | undefined;
+    const forget = spool.onRoom(() => {
+      forget();
+      isFailing = true;
+      spool.append(Buffer.alloc(50_000)).catch((error) => {
+        rejected = error;
+      });
+    });
+    const intake = createIntake({ spool, log: silent });
+    const done = offering(intake, [message(0), message(1), message(2, 15_000)]);
+    await expect.poll(() => intake.counters.retried).toBe(3);
+    isFailing = false;
+    await expect.poll(() => intake.counters.retried, { timeout: 10_000 }).toBe(5);
+    expect(rejected).toMatchObject({ code: "SPOOL_WRITE_FAILED" });
+    isFailing = false;
+    await expect.poll(() => done.length, { timeout: 10_000 }).toBe(3);
+    expect(done).toEqual([0, 1, 2]);
+    expect(await indicesIn(spool)).toEqual([0, 1, 2]);
+  });
+
   it("keeps in its own memory what it took and could not write, and says done later, in order", async () => {
     let isFailing = false;
     const disk = interceptedDisk((step, path) => {

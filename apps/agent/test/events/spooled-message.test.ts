@@ -14,6 +14,7 @@ const messages: fc.Arbitrary<BrokerMessage> = fc.oneof(
     contentType: fc.oneof(text, fc.constant("application/json")),
     contentEncoding: fc.oneof(text, fc.constant("utf-8")),
     compression: text,
+    isRedelivered: fc.constantFrom(true as const, undefined),
   }),
   fc.record({ transport: fc.constant("redis" as const), payload: bytes }),
 );

@@ -132,12 +132,13 @@ export function createAmqpSource(options: AmqpSourceOptions): Source {
   };
 }
 
-function brokerMessage({ content, properties }: ConsumeMessage): BrokerMessage {
+function brokerMessage({ content, fields, properties }: ConsumeMessage): BrokerMessage {
   return {
     transport: "amqp",
     body: content,
     contentType: properties.contentType as string | undefined,
     contentEncoding: properties.contentEncoding as string | undefined,
     compression: properties.headers?.compression as unknown,
+    isRedelivered: fields.redelivered ? true : undefined,
   };
 }

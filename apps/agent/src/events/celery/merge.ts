@@ -49,6 +49,11 @@ const late: Readonly<Record<TaskState, readonly TaskField[]>> = {
 /** So many events are remembered by name, and the latest besides. */
 const rememberedEvents = 20;
 
+/** Leek takes all of such a document, whatever it has. */
+export function isTerminal(document: LeekDocument): boolean {
+  return document.kind === "task" && terminal.has(document.state);
+}
+
 function mergeTasks(stored: TaskDocument, coming: TaskDocument): TaskDocument {
   const merged: TaskDocument = { ...stored };
   const { state } = coming;

@@ -11,6 +11,8 @@ export type BrokerMessage =
       readonly contentEncoding?: string | undefined;
       /** The header `compression`. */
       readonly compression?: unknown;
+      /** The broker gave it to somebody before, perhaps to us, who may have delivered it. */
+      readonly isRedelivered?: true | undefined;
     }
   | { readonly transport: "redis"; readonly payload: Uint8Array };
 

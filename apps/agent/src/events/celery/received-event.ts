@@ -3,6 +3,12 @@ import { type CeleryEvent, type EventRules, validateEvent } from "./event.ts";
 import { type BrokerMessage, decodeMessage } from "./message.ts";
 import type { Poison } from "./poison.ts";
 
+/**
+ * What is known of an event that may have been sent before, by a process that ended without noting it. in-order: then so
+ * were those of its task that came before it. any-order: nothing.
+ */
+export type Again = "in-order" | "any-order";
+
 /** An event that can be delivered. */
 export interface ReceivedEvent {
   readonly kind: "event";
@@ -12,6 +18,8 @@ export interface ReceivedEvent {
    */
   readonly id: string;
   readonly event: CeleryEvent;
+  /** Undefined: it was never sent. */
+  readonly again?: Again | undefined;
 }
 
 /**

@@ -119,7 +119,7 @@ function createLeekBatch<Event extends ReceivedEvent>(appEnv: string, now: () =>
   const events: Event[] = [];
   return {
     add(event, limitBytes) {
-      if (!documents.add(event.event, limitBytes)) return false;
+      if (!documents.add(event.event, limitBytes, event.again)) return false;
       events.push(event);
       return true;
     },

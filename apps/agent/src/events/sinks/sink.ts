@@ -4,8 +4,8 @@ import type { ReceivedEvent } from "../celery/received-event.ts";
 /** Events on their way to a sink, as one request; it grows until it is full or due. */
 export interface SinkBatch<Event extends ReceivedEvent> {
   /**
-   * False, with nothing changed, when what is to be sent would be larger than `limitBytes` with it; an empty batch takes
-   * any.
+   * False, with nothing changed, when what is to be sent would be larger than `limitBytes` with it, or when it has to be
+   * sent apart; an empty batch takes any.
    */
   add(event: Event, limitBytes: number): boolean;
   readonly events: readonly Event[];
