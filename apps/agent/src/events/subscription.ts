@@ -15,6 +15,7 @@ import { createLeekSink } from "./sinks/leek.ts";
 import type { Sink } from "./sinks/sink.ts";
 import { createWebhookSink } from "./sinks/webhook.ts";
 import type { Intake, Source } from "./source.ts";
+import { largestRecordBytes } from "./spooled-message.ts";
 
 export interface SubscriptionSurroundings {
   /** The state directory. */
@@ -43,6 +44,7 @@ export async function startSubscription(
   const spool = createSpool({
     directory: join(state, "spool", encodeURIComponent(name)),
     maxBytes: config.spool_size,
+    maxRecordBytes: recordBytesOf(config.spool_size),
     log,
   });
   const intake = createIntake({ spool, log });
@@ -87,6 +89,9 @@ export async function startSubscription(
     },
   };
 }
+
+/** A segment holds at least one record and goes as a whole, so the spool has room for the last one and a next. */
+const recordBytesOf = (spoolSize: number): number => Math.min(largestRecordBytes, Math.floor(spoolSize / 4));
 
 export function createSource(config: SubscriptionConfig, intake: Intake, log: Log): Source {
   const { name, exchange, queue, routing_key: routingKey } = config;
