@@ -1,7 +1,9 @@
 import { access, constants, stat } from "node:fs/promises";
 import { dirname } from "node:path";
 import { isPosthouseError, type PosthouseError } from "@posthouse/protocol";
-import type { ConfigLocator } from "@posthouse/service";
+import { type ConfigLocator, serviceErrors } from "@posthouse/service";
+import type { LeekSurroundings } from "./config/events.ts";
+import { readLeekFile } from "./config/leek-file.ts";
 import { atPlace, placesOf } from "./config/places.ts";
 import { type AgentConfig, hostsOf } from "./config/schema.ts";
 import { agentErrors } from "./core/errors.ts";
@@ -30,6 +32,8 @@ function* fileChecks(config: AgentConfig): Generator<Promise<unknown>> {
     const { file, message_size } = config.flags;
     yield atPlace(at(["flags", "file"]), () => readWhole(file, message_size));
   }
+  const leekFile = config.events?.subscriptions_file;
+  if (leekFile !== undefined) yield checkLeekFile(leekFile, config.events?.surroundings, at);
   for (const [index, { tls, access_log }] of config.sites.entries()) {
     const path = ["sites", index];
     if (tls !== undefined) {
@@ -46,6 +50,18 @@ function* fileChecks(config: AgentConfig): Generator<Promise<unknown>> {
     for (const [status, file] of Object.entries(host.error_pages))
       yield atPlace(at([...path, "error_pages", status]), () => loadErrorPage(file));
   }
+}
+
+/** Its problems have places in it. */
+async function checkLeekFile(
+  file: string,
+  surroundings: LeekSurroundings | undefined,
+  at: ConfigLocator,
+): Promise<void> {
+  const { problems } = await atPlace(at(["events", "subscriptions_file"]), () =>
+    readLeekFile(file, surroundings),
+  );
+  if (problems.length > 0) throw serviceErrors.create("CONFIG_INVALID", { problems: problems.join("\n") });
 }
 
 async function findRuleFile(file: string): Promise<void> {

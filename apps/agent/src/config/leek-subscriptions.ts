@@ -1,4 +1,5 @@
 /** Subscriptions as Leek has them: a JSON list, in an environment variable or in its `subscriptions.json`. */
+import { isPosthouseError } from "@posthouse/protocol";
 import { type LoadConfigOptions, parseConfig } from "@posthouse/service";
 import * as z from "zod";
 import { type LeekSurroundings, mostSubscriptions, repeatedMessage } from "./events.ts";
@@ -14,6 +15,47 @@ export function parseLeekSubscriptions(
   surroundings: LeekSurroundings = {},
 ): readonly SubscriptionConfig[] {
   return parseConfig(literal(text), from, listSchema(surroundings), {}, labelOf);
+}
+
+/** What of a list can run, and what is wrong with the rest: a line for each problem, with its place. */
+export interface FoundSubscriptions {
+  readonly subscriptions: readonly SubscriptionConfig[];
+  readonly problems: readonly string[];
+}
+
+/** As `parseLeekSubscriptions`, each subscription by itself: one that is wrong takes no other with it. Never throws. */
+export function findLeekSubscriptions(
+  text: string,
+  from: string,
+  surroundings: LeekSurroundings = {},
+): FoundSubscriptions {
+  const entry = entrySchema(surroundings);
+  const subscriptions: SubscriptionConfig[] = [];
+  const apart = z.array(z.unknown()).check(({ value, issues }) => {
+    for (const [index, raw] of value.entries()) {
+      const { data } = entry.safeParse(raw);
+      if (data === undefined) continue;
+      const [repeated] = repeatedNames([...subscriptions, data]);
+      if (repeated === undefined) subscriptions.push(data);
+      else
+        issues.push({
+          code: "custom",
+          input: value,
+          path: [index],
+          message: repeatedMessage(repeated.name),
+        });
+    }
+  });
+  const problems = [z.array(entry, notList), apart].flatMap((schema) => {
+    try {
+      parseConfig(literal(text), from, schema, {}, labelOf);
+      return [];
+    } catch (error) {
+      if (!isPosthouseError(error)) throw error;
+      return error.message.split("\n");
+    }
+  });
+  return { subscriptions, problems: [...new Set(problems)] };
 }
 
 /** Reads one subscription, such as it is given to the control API: in our own form, or in Leek's with `compat: leek`. */
@@ -46,7 +88,9 @@ export function splitDamagedList(text: string): { readonly list: string; readonl
 /** In Leek's texts a `${` stands for itself. */
 const literal = (text: string): string => text.replaceAll("${", "$$${");
 
-function listSchema({ local, organisation }: LeekSurroundings): z.ZodType<readonly SubscriptionConfig[]> {
+const notList = { error: "expected a JSON list of subscriptions: [{…}, {…}]" };
+
+function entrySchema({ local, organisation }: LeekSurroundings): z.ZodType<SubscriptionConfig> {
   const prepare = (raw: unknown): unknown => {
     if (typeof raw !== "object" || raw === null || Array.isArray(raw)) return raw;
     return {
@@ -56,14 +100,16 @@ function listSchema({ local, organisation }: LeekSurroundings): z.ZodType<readon
       ...(organisation && { org_name: organisation }),
     };
   };
+  return z.preprocess(prepare, subscriptionSchema);
+}
+
+function listSchema(surroundings: LeekSurroundings): z.ZodType<readonly SubscriptionConfig[]> {
   return z
-    .array(z.preprocess(prepare, subscriptionSchema), {
-      error: "expected a JSON list of subscriptions: [{…}, {…}]",
-    })
+    .array(entrySchema(surroundings), notList)
     .max(mostSubscriptions)
     .check(({ value, issues }) => {
       if (issues.length > 0) return;
-      for (const { index, name } of repeatedNames(value as readonly SubscriptionConfig[]))
+      for (const { index, name } of repeatedNames(value))
         issues.push({ code: "custom", input: value, path: [index], message: repeatedMessage(name) });
     });
 }

@@ -41,6 +41,7 @@ type Code =
   | "SUBSCRIPTION_STOPPED"
   | "SUBSCRIPTION_NOT_REDIS"
   | "SUBSCRIPTIONS_TOO_MANY"
+  | "SUBSCRIPTIONS_FILE_MISSING"
   | "SUBSCRIPTIONS_FILE_UNUSABLE"
   | "EVENTS_JOB_DOWN"
   | "BROKER_URL_UNUSABLE"
@@ -193,6 +194,10 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
     message: "the subscription {name} is not of Redis: only there Leek's agent leaves something behind",
   },
   SUBSCRIPTIONS_TOO_MANY: { message: "there are {most} subscriptions already, and not more in one agent" },
+  SUBSCRIPTIONS_FILE_MISSING: {
+    message: "the file of subscriptions {file} is not there",
+    hint: "it is read as soon as it is; until then what ran of it goes on",
+  },
   SUBSCRIPTIONS_FILE_UNUSABLE: {
     message: "the file of subscriptions {file} cannot be used: {reason}",
     hint: "those that were read before go on; it is read again when it changes",

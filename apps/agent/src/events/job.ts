@@ -107,13 +107,19 @@ export function createEventsJob({ state, config, log }: EventsJobOptions): Event
       unready() {
         const broken =
           report?.subscriptions.filter(({ state }) => state === "broken" || state === "starting") ?? [];
-        if (failure() !== undefined || broken.length === 0) return failure();
-        return `not started: ${broken.map(({ name, lastError }) => `${name} (${lastError?.message ?? "not yet"})`).join(", ")}`;
+        const reasons = [
+          ...broken.map(({ name, lastError }) => `${name} (${lastError?.message ?? "not yet"})`),
+          ...(report?.brokenFile ?? []),
+        ];
+        if (failure() !== undefined || reasons.length === 0) return failure();
+        return `not started: ${reasons.join(", ")}`;
       },
-      checked: () =>
-        (report?.subscriptions ?? [])
+      checked: () => [
+        ...(report?.subscriptions ?? [])
           .filter(({ wanted }) => wanted === "running")
           .map(({ name }) => ({ name: `events ${name}`, at: current.get(name) })),
+        ...(report?.brokenFile === undefined ? [] : [{ name: "events subscriptions_file", at: undefined }]),
+      ],
     },
     status() {
       return {

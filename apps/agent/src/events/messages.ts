@@ -65,6 +65,8 @@ export interface EventsReport {
   readonly subscriptions: readonly SubscriptionReport[];
   /** What is wrong with the job as a whole: its database, the file of subscriptions, names that are there twice. */
   readonly problems: readonly string[];
+  /** What is wrong with the file of subscriptions, when not all in it can run. */
+  readonly brokenFile: readonly string[] | undefined;
   /** Damaged databases beside the one that is used. */
   readonly setAsideDatabases: number;
   readonly deadLetters: {

@@ -104,7 +104,6 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
     };
     for (const each of config.subscriptions) add(each, "configuration");
     for (const each of file?.subscriptions ?? []) add(each, "subscriptions file");
-    if (file?.problem !== undefined) found.push(file.problem);
     for (const [name, value] of opened().added()) {
       try {
         add(parseSubscription(value), "added");
@@ -112,7 +111,8 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
         found.push(`subscription ${name} (added) cannot be used: ${(error as Error).message}`);
       }
     }
-    for (const problem of found) if (!problems.includes(problem)) log.warn({ problem }, "subscriptions");
+    for (const problem of found)
+      if (!problems.includes(problem)) log.warn({ problem }, "not all subscriptions can run");
     problems = found;
     planned = next;
     fleet.plan(next);
@@ -286,8 +286,10 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
         subscriptions: fleet.report(),
         problems: [
           ...setAside.map((file) => `${file} was found damaged and set aside: ${lostWithIt}`),
+          ...(file?.problems ?? []),
           ...problems,
         ],
+        brokenFile: file?.isBroken === true ? file.problems : undefined,
         setAsideDatabases: setAside.length,
         deadLetters: { ...deadLetters.total(), evicted, replayed, dropped },
       };

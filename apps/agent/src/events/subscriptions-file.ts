@@ -1,64 +1,89 @@
-/** Leek's own `subscriptions.json`, which its API writes and which may be edited: read, and read again when it changes. */
-import { readFile, stat } from "node:fs/promises";
+/** Leek's own `subscriptions.json`: read, and read again when it changes. */
+
 import { isPosthouseError } from "@posthouse/protocol";
 import type { Log } from "@posthouse/service";
 import type { LeekSurroundings } from "../config/events.ts";
-import { parseLeekSubscriptions, splitDamagedList } from "../config/leek-subscriptions.ts";
+import { readLeekFile } from "../config/leek-file.ts";
 import type { SubscriptionConfig } from "../config/subscription.ts";
-import { agentErrors } from "../core/errors.ts";
 import { createFileWatch } from "../core/file-watch.ts";
 
 export interface SubscriptionsFileOptions {
   readonly path: string;
   readonly surroundings: LeekSurroundings | undefined;
   readonly log: Log;
-  /** Called after the list, or what is wrong with it, became another one. */
+  /** Called after the list, or what is wrong with it, was read again. */
   readonly onChange: () => void;
 }
 
 export interface SubscriptionsFile {
-  /** As it was read the last time that it could be. */
+  /** What can run of it. While something in it is wrong, also those that ran before. */
   readonly subscriptions: readonly SubscriptionConfig[];
-  /** Why it is not as it stands in the file, or what is odd about it. */
-  readonly problem: string | undefined;
+  /** A line for each. */
+  readonly problems: readonly string[];
+  /** Something in it cannot run, or it cannot be read. One that is not there is not broken: it may be written yet. */
+  readonly isBroken: boolean;
   start(): Promise<void>;
   stop(): void;
 }
 
-const mostBytes = 4 * 2 ** 20;
+/** A file that is replaced may be away for a moment. */
+const missingMs = 1000;
 
 export function createSubscriptionsFile(options: SubscriptionsFileOptions): SubscriptionsFile {
   const { path, surroundings, log, onChange } = options;
   let subscriptions: readonly SubscriptionConfig[] = [];
-  let problem: string | undefined;
+  let problems: readonly string[] = [];
+  let isBroken = false;
+  let isMissing = false;
   let isOn = true;
   let reading = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
 
   async function read(): Promise<void> {
-    const before = problem;
+    const before = problems;
+    isMissing = false;
     try {
-      const { list, damage } = withoutTail(await readText(path));
-      subscriptions = list.trim() === "" ? [] : parseLeekSubscriptions(list, path, surroundings);
-      problem = damage;
-    } catch (cause) {
-      problem = explain(path, cause);
+      const found = await readLeekFile(path, surroundings);
+      subscriptions = found.isBroken ? withBefore(found.subscriptions, subscriptions) : found.subscriptions;
+      ({ problems, isBroken } = found);
+    } catch (error) {
+      isMissing = isPosthouseError(error) && error.code === "SUBSCRIPTIONS_FILE_MISSING";
+      isBroken = !isMissing;
+      problems = [(error as Error).message];
     }
-    if (problem !== undefined && problem !== before)
-      log.warn({ file: path, problem }, "the file of subscriptions is not as it should be");
-    if (isOn) onChange();
+    if (!isOn) return;
+    for (const problem of problems)
+      if (!before.includes(problem))
+        log.warn({ file: path, problem }, "the file of subscriptions is not as it should be");
+    if (before.length > 0 && problems.length === 0)
+      log.info({ file: path }, "the file of subscriptions is as it should be again");
+    onChange();
   }
 
   const readInTurn = (): Promise<void> => {
     reading = reading.then(read);
     return reading;
   };
-  const watch = createFileWatch(path, { log, onChange: () => void readInTurn() });
+  const watch = createFileWatch(path, {
+    log,
+    onChange: () => void readInTurn(),
+    onLook(found) {
+      if ((found === "missing") === isMissing) return;
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        void readInTurn();
+      }, missingMs);
+    },
+  });
   return {
     get subscriptions() {
       return subscriptions;
     },
-    get problem() {
-      return problem;
+    get problems() {
+      return problems;
+    },
+    get isBroken() {
+      return isBroken;
     },
     async start() {
       await watch.start();
@@ -66,39 +91,17 @@ export function createSubscriptionsFile(options: SubscriptionsFileOptions): Subs
     },
     stop() {
       isOn = false;
+      clearTimeout(timer);
       watch.stop();
     },
   };
 }
 
-/** A file that is not there yet holds none. */
-async function readText(path: string): Promise<string> {
-  try {
-    const { size } = await stat(path);
-    if (size > mostBytes) throw new Error(`it is larger than ${mostBytes / 2 ** 20} MiB`);
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as { code?: unknown }).code === "ENOENT") return "";
-    throw error;
-  }
-}
-
-/**
- * Leek's API writes a list over a longer one without cutting off its end, from four subscriptions on. What comes first
- * is whole, and the newest.
- */
-function withoutTail(text: string): { readonly list: string; readonly damage: string | undefined } {
-  const split = splitDamagedList(text);
-  if (split === undefined) return { list: text, damage: undefined };
-  const { list, tail } = split;
-  return {
-    list,
-    damage: `behind the end of the list there are ${tail.length} more characters, the rest of an older and longer list: Leek's API writes this file without cutting it off. The list before them is whole and is used; Leek's own agent could not read this file`,
-  };
-}
-
-function explain(path: string, cause: unknown): string {
-  const reason = cause instanceof Error ? cause.message : String(cause);
-  if (isPosthouseError(cause) && cause.code.startsWith("CONFIG_")) return reason;
-  return agentErrors.create("SUBSCRIPTIONS_FILE_UNUSABLE", { file: path, reason }).message;
+/** Nothing is stopped for a list of which something cannot be read: what it was to be is not known. */
+function withBefore(
+  now: readonly SubscriptionConfig[],
+  before: readonly SubscriptionConfig[],
+): readonly SubscriptionConfig[] {
+  const names = new Set(now.map(({ name }) => name));
+  return [...now, ...before.filter(({ name }) => !names.has(name))];
 }

@@ -36,6 +36,8 @@ const token = "s3cret-of-admin";
 
 export async function startEventsHarness(
   first: (settings: EventsHarness["settings"]) => Json[],
+  /** A path for `subscriptions_file`; below the harness's folder. */
+  { subscriptionsFile }: { readonly subscriptionsFile?: string } = {},
 ): Promise<EventsHarness> {
   const folder = await mkdtemp(join(tmpdir(), "posthouse-events-"));
   const redis = await startRedis();
@@ -56,7 +58,10 @@ export async function startEventsHarness(
       JSON.stringify({
         state: join(folder, "state"),
         admin: { listen: "127.0.0.1:0", token, hosts: ["agent.example.com"] },
-        events: { subscriptions },
+        events: {
+          subscriptions,
+          ...(subscriptionsFile && { subscriptions_file: join(folder, subscriptionsFile) }),
+        },
       }),
       "agent.yaml",
       agentConfigSchema,

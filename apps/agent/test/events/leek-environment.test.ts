@@ -1,11 +1,5 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { until } from "@posthouse/testkit/until";
 import { describe, expect, it } from "vitest";
-import { createSubscriptionsFile } from "../../src/events/subscriptions-file.ts";
 import { readEnvironmentConfig } from "../../src/index.ts";
-import { collectLog } from "../harness.ts";
 
 const one = {
   broker: "amqp://rabbit//",
@@ -67,58 +61,5 @@ describe("an agent without a file", () => {
     expect(() => read({ LEEK_AGENT_SUBSCRIPTIONS: "{}" })).toThrow("LEEK_AGENT_SUBSCRIPTIONS:1:1");
     expect(() => read({ LEEK_AGENT_LOG_LEVEL: "loud" })).toThrow('LEEK_AGENT_LOG_LEVEL: "loud" is none of');
     expect(() => read({ POSTHOUSE_ADMIN_LISTEN: "nowhere" })).toThrow("POSTHOUSE_ADMIN_LISTEN: expected");
-  });
-});
-
-describe("Leek's file of subscriptions", () => {
-  it("says why it cannot be read", async () => {
-    const path = await mkdtemp(join(tmpdir(), "posthouse-leek-"));
-    const file = createSubscriptionsFile({
-      path,
-      surroundings: undefined,
-      log: collectLog().log,
-      onChange: () => {},
-    });
-    await file.start();
-    expect(file.problem).toMatch(/the file of subscriptions .* cannot be used: .*EISDIR/);
-    file.stop();
-    await rm(path, { recursive: true });
-  });
-
-  it("is read again when it changes; what cannot be read changes nothing", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "posthouse-leek-"));
-    const path = join(folder, "subscriptions.json");
-    const file = createSubscriptionsFile({
-      path,
-      surroundings: undefined,
-      log: collectLog().log,
-      onChange: () => {},
-    });
-    const names = (): string => file.subscriptions.map(({ name }) => name).join();
-    try {
-      await file.start();
-      expect([names(), file.problem]).toEqual(["", undefined]);
-      await writeFile(path, list("shop", "bill"));
-      await until("it is read", async () => names() === "shop-prod,bill-prod");
-
-      await writeFile(path, '[{"app_name": "sh');
-      await until("the problem is told", async () => file.problem !== undefined);
-      expect(names()).toBe("shop-prod,bill-prod");
-      await writeFile(path, list("shop", "Bill"));
-      await until("the other problem is told", async () => file.problem?.includes("Bill-prod") === true);
-      expect(names()).toBe("shop-prod,bill-prod");
-
-      // As Leek's API leaves it: a compact list over a longer one.
-      const pretty = JSON.stringify(JSON.parse(list("a", "b", "c", "d")), null, 4);
-      const compact = list("a", "b", "c", "d", "e");
-      await writeFile(path, compact + pretty.slice(compact.length));
-      await until("the whole part is used", async () => names() === "a-prod,b-prod,c-prod,d-prod,e-prod");
-      expect(file.problem).toMatch(/behind the end of the list there are \d+ more characters/);
-      await writeFile(path, compact);
-      await until("all is well", async () => file.problem === undefined);
-    } finally {
-      file.stop();
-      await rm(folder, { recursive: true });
-    }
   });
 });

@@ -8,7 +8,7 @@ export const checkCommand: Command = {
   summary:
     "Validates a configuration, or a file of rules: exit code 0, or 2 with every problem and its place.",
   details: [
-    "With -c: the configuration, every key of it, the certificates, error pages, access logs and flag file that it names (run it as the user that runs the agent), and the rule files of its projects. Whether another process has an address shows at the start only. With --rules: one file of redirects and pages, before it is imported or given to an agent.",
+    "With -c: the configuration, every key of it, the certificates, error pages, access logs, flag file and file of subscriptions that it names (run it as the user that runs the agent), and the rule files of its projects. Whether another process has an address shows at the start only. With --rules: one file of redirects and pages, before it is imported or given to an agent.",
     "Of rules it tells errors (a Manager refuses them, an agent leaves out what it cannot serve) and warnings: targets that a request can lead to another site, patterns that match everything or nothing, and what Flecto's agents treat otherwise. Warnings alone leave the exit code at 0.",
   ],
   positionals: [],
