@@ -22,7 +22,7 @@ export {
   type LogOptions,
 } from "./log.ts";
 export type { LogDestination } from "./log-destination.ts";
-export { Secret } from "./secret.ts";
+export { isShown, Secret, shownMessage } from "./secret.ts";
 export { type RunOptions, runUntilSignal } from "./signals.ts";
 export { suggest, suggestionText } from "./suggestion.ts";
 export {

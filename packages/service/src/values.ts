@@ -1,5 +1,5 @@
 import * as z from "zod";
-import { Secret } from "./secret.ts";
+import { isShown, Secret, shownMessage } from "./secret.ts";
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const durationPattern = /^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/;
@@ -63,6 +63,7 @@ export const sizeSchema: z.ZodType<number, string> = z
 export const secretSchema: z.ZodType<Secret, string> = z
   .string("expected a text; put quotes around digits")
   .min(1, "is empty")
+  .refine((text) => !isShown(text), shownMessage)
   .transform((text) => new Secret(text));
 
 /** Where a server listens. An empty host is every address of the machine; port 0 is any free one. */

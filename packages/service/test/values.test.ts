@@ -100,6 +100,11 @@ describe("secrets", () => {
     expect(secretSchema.safeParse("").success).toBe(false);
     expect(secretSchema.safeParse(12_345).error?.issues[0]?.message).toContain("quotes");
   });
+
+  it("are never what stands for them where settings are shown", () => {
+    for (const shown of ["[hidden]", "amqp://guest:[hidden]@rabbit//", "redis://:%5Bhidden%5D@r/0"])
+      expect(secretSchema.safeParse(shown).error?.issues[0]?.message).toContain("give the secret itself");
+  });
 });
 
 describe("suggestions", () => {

@@ -1,5 +1,12 @@
 import { isPosthouseError } from "@posthouse/protocol";
-import { durationSchema, type Secret, secretSchema, sizeSchema } from "@posthouse/service";
+import {
+  durationSchema,
+  isShown,
+  type Secret,
+  secretSchema,
+  shownMessage,
+  sizeSchema,
+} from "@posthouse/service";
 import * as z from "zod";
 import { parseBrokerUrls } from "../events/broker-url.ts";
 
@@ -65,7 +72,8 @@ const amqpName = z
 
 const httpUrl = z
   .url({ protocol: /^https?$/, error: "expected an http or https URL" })
-  .refine((text) => !URL.canParse(text) || new URL(text).username === "", "may not hold a user");
+  .refine((text) => !URL.canParse(text) || new URL(text).username === "", "may not hold a user")
+  .refine((text) => !isShown(text), shownMessage);
 
 const whole = (from: number, to: number, about: string): z.ZodInt => {
   const error = `expected a whole number from ${from} to ${to}`;

@@ -88,6 +88,15 @@ describe.skipIf("missing" in redis)("control of subscriptions over HTTP", () => 
       status: 200,
       body: { settings: { batch_max_window_in_seconds: 6 } },
     });
+    const { broker, app_key } = (await harness.status("shop-prod")).settings;
+    for (const shown of [{ broker }, { app_key }]) {
+      const { status, body } = await ask("subscriptions/shop-prod", {
+        method: "PUT",
+        json: { ...changed, ...shown },
+      });
+      expect(status).toBe(400);
+      expect(body.message).toContain("[hidden] stands for a secret");
+    }
     const renamed = { method: "PUT", json: settings("other") };
     expect(await ask("subscriptions/shop-prod", renamed)).toMatchObject({
       status: 400,
