@@ -61,6 +61,8 @@ export function readConfigSource(text: string, env: NodeJS.ProcessEnv): ConfigSo
         return "";
       }
       const value = env[name];
+      if (value === "" && fallback === undefined && whole === raw)
+        note(place, path, `the environment variable ${name} is empty; where it may be, write \${${name}:-}`);
       if (value !== undefined && (value !== "" || fallback === undefined)) return value;
       if (fallback === undefined) note(place, path, `the environment variable ${name} is not set`);
       return fallback ?? "";

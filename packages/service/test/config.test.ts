@@ -139,6 +139,14 @@ describe("variables", () => {
 });
 
 describe("loading and describing", () => {
+  it("says which variable is empty, unless that is allowed", () => {
+    expect(problems("token: ${TOKEN}", { TOKEN: "" })).toEqual([
+      "posthouse.yaml:1:8  token: the environment variable TOKEN is empty; where it may be, write ${TOKEN:-}",
+    ]);
+    expect(parse("name: ${NAME:-}", { NAME: "" })).toMatchObject({ name: "" });
+    expect(parse("name: a${NAME}", { NAME: "" })).toMatchObject({ name: "a" });
+  });
+
   it("reads a file and says why it cannot", async () => {
     const directory = await mkdtemp(join(tmpdir(), "posthouse-config-"));
     try {

@@ -1,4 +1,4 @@
-import { parseConfig } from "@posthouse/service";
+import { parseConfig, serviceErrors } from "@posthouse/service";
 import { readLeekEnvironment } from "./leek-environment.ts";
 import { type AgentConfig, agentConfigSchema } from "./schema.ts";
 
@@ -11,9 +11,12 @@ export function readEnvironmentConfig(env: NodeJS.ProcessEnv): AgentConfig | und
   const leek = readLeekEnvironment(env);
   if (leek === undefined) return undefined;
   const { POSTHOUSE_STATE: state = "./state", POSTHOUSE_ADMIN_LISTEN: listen } = env;
+  const { POSTHOUSE_ADMIN_TOKEN: token } = env;
+  if (token === "")
+    throw serviceErrors.create("CONFIG_INVALID", { problems: "POSTHOUSE_ADMIN_TOKEN: is empty" });
   const base = {
     state,
-    admin: { ...(listen && { listen }), token: env.POSTHOUSE_ADMIN_TOKEN ?? "" },
+    admin: { ...(listen && { listen }), token: token ?? "" },
     log: leek.logLevel === undefined ? {} : { level: leek.logLevel },
   };
   // A `${` in a variable stands for itself.

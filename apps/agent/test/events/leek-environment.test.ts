@@ -60,6 +60,7 @@ describe("an agent without a file", () => {
   it("names the variable that is wrong", () => {
     expect(() => read({ LEEK_AGENT_SUBSCRIPTIONS: "{}" })).toThrow("LEEK_AGENT_SUBSCRIPTIONS:1:1");
     expect(() => read({ LEEK_AGENT_LOG_LEVEL: "loud" })).toThrow('LEEK_AGENT_LOG_LEVEL: "loud" is none of');
+    expect(() => read({ POSTHOUSE_ADMIN_TOKEN: "" })).toThrow("POSTHOUSE_ADMIN_TOKEN: is empty");
     expect(() => read({ POSTHOUSE_ADMIN_LISTEN: "nowhere" })).toThrow("POSTHOUSE_ADMIN_LISTEN: expected");
   });
 });
