@@ -5,18 +5,17 @@ import { verifyBroker } from "./verify-broker.ts";
 const withinMs = 20_000;
 
 /**
- * Whether broker and receiver can be reached and take our credentials; changes nothing at either.
+ * Whether broker and receiver can be reached and take our credentials, and the broker has or makes what is to be
+ * consumed. The receiver first: for one that is refused, no queue is left behind that nobody empties.
  * @throws BROKER_…, EVENTS_TARGET_UNREACHABLE, EVENTS_TARGET_REFUSES
  */
 export async function verifySubscription(config: SubscriptionConfig): Promise<void> {
   const signal = AbortSignal.timeout(withinMs);
-  const { exchange, routing_key: routingKey } = config;
+  const { exchange, queue, quorum, routing_key: routingKey } = config;
   const sink = createSink(config);
   try {
-    await Promise.all([
-      verifyBroker({ brokers: brokersOf(config), exchange, routingKey, signal }),
-      sink.verify(signal),
-    ]);
+    await sink.verify(signal);
+    await verifyBroker({ brokers: brokersOf(config), exchange, queue, quorum, routingKey, signal });
   } finally {
     await sink.close();
   }

@@ -1,21 +1,19 @@
-import { openAmqp } from "./amqp/amqp-connection.ts";
+import { type AmqpTopology, openAmqp } from "./amqp/amqp-connection.ts";
 import type { BrokerAddress, BrokerList } from "./broker-address.ts";
 import { channelPattern } from "./redis/redis-channels.ts";
 import { openRedis } from "./redis/redis-connection.ts";
 
-export interface VerifyOptions {
+export interface VerifyOptions extends AmqpTopology {
   readonly brokers: BrokerList;
-  readonly exchange: string;
-  readonly routingKey: string;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Connects once, to the first broker of the list that lets us; declares and writes nothing. Each of them has its
- * `connect_timeout`.
+ * Connects once, to the first broker of the list that lets us. RabbitMQ is asked for exchange, queue and binding as a
+ * source does it; to Redis nothing is written. Each of them has its `connect_timeout`.
  *
  * @throws why the first of them does not: BROKER_UNREACHABLE, BROKER_TIMED_OUT, BROKER_LOGIN_REFUSED,
- * BROKER_VHOST_REFUSED, BROKER_TLS_FAILED, BROKER_NOT_ONE, BROKER_DENIED
+ * BROKER_VHOST_REFUSED, BROKER_TLS_FAILED, BROKER_NOT_ONE, BROKER_DENIED, BROKER_OBJECT_DIFFERS, BROKER_CLOSED
  */
 export async function verifyBroker(options: VerifyOptions): Promise<void> {
   const failures: unknown[] = [];
@@ -34,7 +32,11 @@ async function verifyOne(address: BrokerAddress, options: VerifyOptions): Promis
   const connectOptions = { name: "posthouse::verify", ...(signal && { signal }) };
   if (address.kind === "amqp") {
     const connection = await openAmqp(address, connectOptions);
-    await connection.close(2000);
+    try {
+      await connection.declare(options, signal);
+    } finally {
+      await connection.close(2000);
+    }
     return;
   }
   const connection = await openRedis(address, connectOptions);

@@ -9,21 +9,24 @@ import { freePort, needPackage } from "@posthouse/testkit/services";
 import { until } from "@posthouse/testkit/until";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parseSubscription } from "../../src/config/leek-subscriptions.ts";
 import { parseBrokerUrls } from "../../src/events/broker-url.ts";
-import { verifyBroker } from "../../src/events/verify-broker.ts";
+import { verifySubscription } from "../../src/events/verification.ts";
+import { type VerifyOptions, verifyBroker } from "../../src/events/verify-broker.ts";
 import { rabbitMq, receiving, startPublisher, startSource, texts } from "./amqp-peer.ts";
 import { receives, redis, redisTexts, startClient, startRedisSource } from "./redis-peer.ts";
 
 const openssl = await needPackage("openssl", "openssl");
 if ("missing" in openssl) console.warn(`NOT TESTED: ${openssl.missing}`);
 
-function verify(url: string): Promise<void> {
-  return verifyBroker({ brokers: parseBrokerUrls(url, "broker"), exchange: "celeryev", routingKey: "#" });
+function verify(url: string, changes: Partial<VerifyOptions> = {}): Promise<void> {
+  const topology = { exchange: "celeryev", queue: "leek.fanout", routingKey: "#", quorum: false };
+  return verifyBroker({ brokers: parseBrokerUrls(url, "broker"), ...topology, ...changes });
 }
 
 /** The error's code and text, without the hint. */
-async function failure(url: string): Promise<string> {
-  const error = await verify(url).then(
+async function failure(url: string, changes: Partial<VerifyOptions> = {}): Promise<string> {
+  const error = await verify(url, changes).then(
     () => new Error("no error"),
     (thrown: Error & { code?: string }) => thrown,
   );
@@ -151,6 +154,32 @@ describe.runIf("path" in rabbitMq && "path" in openssl)("a RabbitMQ that is veri
     await using publisher = await startPublisher(broker);
     await publisher.publish(under.object, "encrypted");
     expect(await texts(under, 1)).toEqual(["encrypted"]);
+  });
+
+  it("has or makes what is to be consumed, or says why it cannot", async () => {
+    await using publisher = await startPublisher(broker);
+    await verify(broker.url(), { queue: "fresh" });
+    await publisher.publish("celeryev", "one");
+    expect((await publisher.queue("fresh")).messages).toBe(1);
+    expect(await failure(broker.url(), { queue: "fresh", quorum: true })).toMatch(
+      /^BROKER_OBJECT_DIFFERS .* the queue fresh .* leave quorum out/,
+    );
+    await publisher.declareExchange("straight", "direct");
+    expect(await failure(broker.url(), { queue: "other", exchange: "straight" })).toMatch(
+      /^BROKER_OBJECT_DIFFERS .* the exchange straight .*: its type is direct, and topic is needed/,
+    );
+    expect(await failure(broker.url(), { queue: "amq.gen-x" })).toMatch(
+      /^BROKER_DENIED .*ACCESS_REFUSED .*amq\.gen-x/,
+    );
+  });
+
+  it("is asked for no queue while the receiver refuses", async () => {
+    const config = parseSubscription({
+      ...{ broker: broker.url(), queue: "unwanted", app_name: "shop", app_env: "prod" },
+      ...{ api_url: `http://127.0.0.1:${await freePort()}`, app_key: "k" },
+    });
+    await expect(verifySubscription(config)).rejects.toMatchObject({ code: "EVENTS_TARGET_UNREACHABLE" });
+    expect(await broker.ctl("--quiet", "list_queues", "name")).not.toContain("unwanted");
   });
 
   it("may be any of a list", async () => {

@@ -34,7 +34,9 @@ export interface AmqpConsumeOptions extends AmqpTopology {
 export interface AmqpConnection {
   /** Resolves when it is over; with the reason, unless we closed it. */
   readonly ended: Promise<Error | undefined>;
-  /** Declares exchange, queue and binding, which may be there already, and consumes. Once. @throws BROKER_… */
+  /** Declares exchange, queue and binding, which may be there already. Instead of `consume`, not before it. @throws BROKER_… */
+  declare(topology: AmqpTopology, signal?: AbortSignal): Promise<void>;
+  /** Declares them and consumes. Once. @throws BROKER_… */
   consume(options: AmqpConsumeOptions): Promise<void>;
   /** Acknowledges this delivery and all before it. Does nothing once the connection is over. */
   ack(deliveryTag: number): void;
@@ -124,31 +126,37 @@ class OpenConnection implements AmqpConnection {
   }
 
   async consume(options: AmqpConsumeOptions): Promise<void> {
-    const { exchange, queue, routingKey, quorum, prefetch, consumerTag } = options;
+    const { queue, prefetch, consumerTag, signal } = options;
     this.#consumerTag = consumerTag;
+    const consume = async (): Promise<void> => {
+      const channel = await this.#declare(options);
+      await channel.prefetch(prefetch);
+      const onMessage = (message: ConsumeMessage | null): void => {
+        if (message !== null) options.onMessage(message);
+        else
+          this.#fail(agentErrors.create("BROKER_QUEUE_GONE", { queue, address: formatHost(this.#address) }));
+      };
+      await channel.consume(queue, onMessage, { noAck: false, consumerTag });
+    };
+    await this.#bounded(consume(), "to declare the queue and to consume", signal);
+  }
+
+  async declare(topology: AmqpTopology, signal?: AbortSignal): Promise<void> {
+    await this.#bounded(this.#declare(topology), "to declare the queue", signal);
+  }
+
+  async #declare({ exchange, queue, routingKey, quorum }: AmqpTopology): Promise<Channel> {
+    const channel = await this.#openChannel();
+    await channel.assertExchange(exchange, "topic", { durable: true });
+    const type = quorum ? { arguments: { "x-queue-type": "quorum" } } : {};
+    await channel.assertQueue(queue, { durable: true, ...type });
+    await channel.bindQueue(queue, exchange, routingKey);
+    return channel;
+  }
+
+  async #bounded(work: Promise<unknown>, doing: string, signal: AbortSignal | undefined): Promise<void> {
     try {
-      await withDeadline(
-        (async () => {
-          const channel = await this.#openChannel();
-          await channel.assertExchange(exchange, "topic", { durable: true });
-          const type = quorum ? { arguments: { "x-queue-type": "quorum" } } : {};
-          await channel.assertQueue(queue, { durable: true, ...type });
-          await channel.bindQueue(queue, exchange, routingKey);
-          await channel.prefetch(prefetch);
-          const onMessage = (message: ConsumeMessage | null): void => {
-            if (message !== null) options.onMessage(message);
-            else
-              this.#fail(
-                agentErrors.create("BROKER_QUEUE_GONE", { queue, address: formatHost(this.#address) }),
-              );
-          };
-          await channel.consume(queue, onMessage, { noAck: false, consumerTag });
-        })(),
-        this.#address,
-        answerMs,
-        "to declare the queue and to consume",
-        options.signal,
-      );
+      await withDeadline(work, this.#address, answerMs, doing, signal);
     } catch (error) {
       throw explainAmqpError(error as Error, this.#address, true);
     }
