@@ -4,7 +4,7 @@ const hidden = "[hidden]";
 
 /** Whether a text was shown, and has lost a secret by that; it is no use as a setting then. */
 export const isShown = (text: string): boolean => /\[hidden\]|%5Bhidden%5D/i.test(text);
-export const shownMessage = `${hidden} stands for a secret where settings are shown; give the secret itself`;
+export const shownMessage: string = `${hidden} stands for a secret where settings are shown; give the secret itself`;
 
 /** A value that must not be printed: it shows as `[hidden]` in texts, JSON, logs and the debugger's view. */
 export class Secret {

@@ -1,6 +1,7 @@
 import type { Secret } from "@posthouse/service";
 import * as z from "zod";
-import { repeatedNames, type SubscriptionConfig, subscriptionSchema } from "./subscription.ts";
+import { type SubscriptionConfig, subscriptionSchema } from "./subscription.ts";
+import { findClashes } from "./subscription-clashes.ts";
 
 /** The events job: what is carried from brokers to APIs. */
 export interface EventsConfig {
@@ -21,9 +22,6 @@ export interface LeekSurroundings {
 /** So many are enough for one thread. */
 export const mostSubscriptions = 100;
 
-export const repeatedMessage = (name: string): string =>
-  `there are two subscriptions ${name}: app_name and app_env name it`;
-
 export const eventsSchema: z.ZodType<EventsConfig> = z
   .strictObject({
     subscriptions: z.array(subscriptionSchema).max(mostSubscriptions).default([]),
@@ -35,11 +33,6 @@ export const eventsSchema: z.ZodType<EventsConfig> = z
   })
   .check(({ value, issues }) => {
     if (issues.length > 0) return;
-    for (const { index, name } of repeatedNames(value.subscriptions))
-      issues.push({
-        code: "custom",
-        input: value,
-        path: ["subscriptions", index],
-        message: repeatedMessage(name),
-      });
+    for (const { index, path, message } of findClashes(value.subscriptions))
+      issues.push({ code: "custom", input: value, path: ["subscriptions", index, ...path], message });
   });

@@ -2,8 +2,9 @@
 import { isPosthouseError } from "@posthouse/protocol";
 import { type LoadConfigOptions, parseConfig } from "@posthouse/service";
 import * as z from "zod";
-import { type LeekSurroundings, mostSubscriptions, repeatedMessage } from "./events.ts";
-import { nameOfRaw, repeatedNames, type SubscriptionConfig, subscriptionSchema } from "./subscription.ts";
+import { type LeekSurroundings, mostSubscriptions } from "./events.ts";
+import { nameOfRaw, type SubscriptionConfig, subscriptionSchema } from "./subscription.ts";
+import { Clashes, findClashes } from "./subscription-clashes.ts";
 
 /**
  * Reads a list. `from` is how problems name the text. Throws CONFIG_SYNTAX or CONFIG_INVALID with a line per problem,
@@ -31,18 +32,19 @@ export function findLeekSubscriptions(
 ): FoundSubscriptions {
   const entry = entrySchema(surroundings);
   const subscriptions: SubscriptionConfig[] = [];
+  const clashes = new Clashes();
   const apart = z.array(z.unknown()).check(({ value, issues }) => {
     for (const [index, raw] of value.entries()) {
       const { data } = entry.safeParse(raw);
       if (data === undefined) continue;
-      const [repeated] = repeatedNames([...subscriptions, data]);
-      if (repeated === undefined) subscriptions.push(data);
+      const clash = clashes.add(data);
+      if (clash === undefined) subscriptions.push(data);
       else
         issues.push({
           code: "custom",
           input: value,
-          path: [index],
-          message: repeatedMessage(repeated.name),
+          path: [index, ...clash.path],
+          message: clash.message,
         });
     }
   });
@@ -109,8 +111,8 @@ function listSchema(surroundings: LeekSurroundings): z.ZodType<readonly Subscrip
     .max(mostSubscriptions)
     .check(({ value, issues }) => {
       if (issues.length > 0) return;
-      for (const { index, name } of repeatedNames(value))
-        issues.push({ code: "custom", input: value, path: [index], message: repeatedMessage(name) });
+      for (const { index, path, message } of findClashes(value))
+        issues.push({ code: "custom", input: value, path: [index, ...path], message });
     });
 }
 

@@ -201,17 +201,3 @@ export function nameOfRaw(raw: unknown): string | undefined {
   const { app_name, app_env } = raw as Record<string, unknown>;
   return typeof app_name === "string" && typeof app_env === "string" ? `${app_name}-${app_env}` : undefined;
 }
-
-/** What is named twice: the index of each that repeats another, and the name. */
-export function repeatedNames(
-  subscriptions: readonly SubscriptionConfig[],
-): { index: number; name: string }[] {
-  const seen = new Set<string>();
-  return subscriptions.flatMap(({ name }, index) => {
-    if (!seen.has(name)) {
-      seen.add(name);
-      return [];
-    }
-    return [{ index, name }];
-  });
-}

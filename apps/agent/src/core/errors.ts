@@ -36,6 +36,7 @@ type Code =
   | "SPOOL_READ_FAILED"
   | "SUBSCRIPTION_UNKNOWN"
   | "SUBSCRIPTION_EXISTS"
+  | "SUBSCRIPTION_CLASHES"
   | "SUBSCRIPTION_FIXED"
   | "SUBSCRIPTION_RENAMED"
   | "SUBSCRIPTION_STOPPED"
@@ -178,6 +179,7 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
     message: "there is a subscription {name} already, of the origin: {origin}",
     hint: "app_name and app_env name a subscription; change or remove the other one",
   },
+  SUBSCRIPTION_CLASHES: { message: "{reason}" },
   SUBSCRIPTION_FIXED: {
     message: "the subscription {name} is of the origin: {origin}; it is changed and removed there",
     hint: "it can be paused and stopped here",

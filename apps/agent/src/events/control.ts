@@ -160,6 +160,7 @@ function refusalOf(error: unknown): Reply {
 const statuses: Readonly<Record<string, number>> = {
   SUBSCRIPTION_UNKNOWN: 404,
   SUBSCRIPTION_EXISTS: 409,
+  SUBSCRIPTION_CLASHES: 409,
   SUBSCRIPTION_FIXED: 409,
   SUBSCRIPTION_STOPPED: 409,
   SUBSCRIPTION_NOT_REDIS: 409,

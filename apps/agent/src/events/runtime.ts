@@ -10,6 +10,7 @@ import type { Log } from "@posthouse/service";
 import { type EventsConfig, mostSubscriptions } from "../config/events.ts";
 import { parseSubscription } from "../config/leek-subscriptions.ts";
 import type { SubscriptionConfig } from "../config/subscription.ts";
+import { Clashes } from "../config/subscription-clashes.ts";
 import { agentErrors } from "../core/errors.ts";
 import { findSetAside, setAsideStateDatabase } from "../core/state-database.ts";
 import { createDeadLetters, describeDeadLetter } from "./dead-letters.ts";
@@ -90,6 +91,7 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
     const next = new Map<string, Planned>();
     const found: string[] = [];
     const wanted = opened().wanted();
+    const clashes = new Clashes();
     const add = (config: SubscriptionConfig, origin: SubscriptionOrigin): void => {
       const other = next.get(config.name);
       if (other !== undefined)
@@ -100,7 +102,12 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
         found.push(
           `subscription ${config.name} (${origin}) is left out: there are ${mostSubscriptions} already`,
         );
-      else next.set(config.name, { config, origin, wanted: wanted.get(config.name) ?? "running" });
+      else {
+        const clash = clashes.add(config);
+        if (clash !== undefined)
+          found.push(`subscription ${config.name} (${origin}) is left out: ${clash.message}`);
+        else next.set(config.name, { config, origin, wanted: wanted.get(config.name) ?? "running" });
+      }
     };
     for (const each of config.subscriptions) add(each, "configuration");
     for (const each of file?.subscriptions ?? []) add(each, "subscriptions file");
@@ -139,8 +146,17 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
   }
 
   function findAdded(name: string): void {
+    if (!planned.has(name) && opened().added().has(name)) return; // it is left out
     const { origin } = find(name);
     if (origin !== "added") throw agentErrors.create("SUBSCRIPTION_FIXED", { name, origin });
+  }
+
+  /** @throws SUBSCRIPTION_CLASHES with one that is there, other than itself */
+  function refuseClash(config: SubscriptionConfig): void {
+    const clashes = new Clashes();
+    for (const [name, other] of planned) if (name !== config.name) clashes.add(other.config);
+    const clash = clashes.add(config);
+    if (clash !== undefined) throw agentErrors.create("SUBSCRIPTION_CLASHES", { reason: clash.message });
   }
 
   /** Changes one subscription, in turn, and waits until it is so; nobody else waits for that. */
@@ -190,6 +206,7 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
           throw agentErrors.create("SUBSCRIPTION_EXISTS", { name, origin: other.origin });
         if (planned.size >= mostSubscriptions)
           throw agentErrors.create("SUBSCRIPTIONS_TOO_MANY", { most: mostSubscriptions });
+        refuseClash(config);
       };
       refuseTwice();
       await verifySubscription(config);
@@ -204,9 +221,11 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
       const config = parseSubscription(value);
       if (config.name !== name)
         throw agentErrors.create("SUBSCRIPTION_RENAMED", { name, other: config.name });
+      refuseClash(config);
       await verifySubscription(config);
       await change(name, (store) => {
         findAdded(name);
+        refuseClash(config);
         store.put(name, value);
       });
     },

@@ -111,6 +111,26 @@ describe.skipIf("missing" in redis)("control of subscriptions over HTTP", () => 
     expect((await ask("subscriptions")).body.subscriptions).toEqual([]);
   });
 
+  it("adds none that would share a queue of RabbitMQ with another", async () => {
+    const broker = "amqp://guest:guest@127.0.0.1:1//";
+    await using harness = await startEventsHarness((settings) => [settings("shop", { broker })]);
+    const { ask, settings } = harness;
+    expect(await ask("subscriptions", post(settings("bill", { broker })))).toMatchObject({
+      status: 409,
+      body: {
+        code: "SUBSCRIPTION_CLASHES",
+        message: expect.stringMatching(/shop-prod and bill-prod both consume the queue leek\.fanout/),
+      },
+    });
+    expect((await ask("subscriptions", post(settings("bill")))).status).toBe(201);
+    await harness.reload(settings("bill", { broker: "amqp://127.0.0.1:1//", app_env: "test" }));
+    const moved = settings("bill", { broker: "amqp://guest:guest@127.0.0.1:1//" });
+    expect(await ask("subscriptions/bill-prod", { method: "PUT", json: moved })).toMatchObject({
+      status: 409,
+      body: { code: "SUBSCRIPTION_CLASHES" },
+    });
+  });
+
   it("pauses, stops, starts and restarts one, without another one noticing, and remembers it", async () => {
     await using harness = await startEventsHarness((settings) => [settings("shop"), settings("bill")]);
     await harness.status("shop-prod", isRunning);

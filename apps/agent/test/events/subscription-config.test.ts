@@ -128,6 +128,14 @@ describe("a subscription", () => {
     const said = problemOf(() => parseConfig(text, "agent.yaml", agentConfigSchema, {}));
     expect(said).toContain("agent.yaml:4:7  events.subscriptions[0].broker: is missing");
   });
+
+  it("has its queue for itself in our file", () => {
+    const subscriptions = [good, { ...good, app_env: "test" }];
+    const text = JSON.stringify({ state: "/tmp/x", events: { subscriptions } });
+    expect(problemOf(() => parseConfig(text, "agent.yaml", agentConfigSchema, {}))).toContain(
+      "events.subscriptions[1].queue: the subscriptions shop-prod and shop-test both consume the queue leek.fanout at rabbit:5672, vhost /: each would get a part",
+    );
+  });
 });
 
 describe("Leek's list", () => {
@@ -160,6 +168,13 @@ describe("Leek's list", () => {
     ['[{"app_name": "shop"', "THE_LIST:1:"],
     [JSON.stringify([good, good]), "there are two subscriptions shop-prod"],
     [
+      JSON.stringify([
+        { ...good, broker: "amqp://a//;amqp://B//" },
+        { ...good, app_name: "bill", broker: "amqp://b/" },
+      ]),
+      "[1].queue: subscription bill-prod: the subscriptions shop-prod and bill-prod both consume the queue leek.fanout at b:5672, vhost /:",
+    ],
+    [
       JSON.stringify([{ ...good, prefetch_count: 5 }]),
       "[0].prefetch_count: subscription shop-prod: expected a whole number",
     ],
@@ -169,6 +184,17 @@ describe("Leek's list", () => {
     ],
   ])("refuses %s", (text, wanted) => {
     expect(problemOf(() => read(text))).toContain(wanted);
+  });
+
+  it("may have several of one broker, each with a queue, a vhost or a Redis of its own", () => {
+    const others = [
+      { app_env: "a", queue: "other" },
+      { app_env: "b", broker: "amqp://rabbit/shop" },
+      { app_env: "c", broker: "amqp://rabbit:5673//" },
+      { app_env: "d", broker: "redis://rabbit/0" },
+      { app_env: "e", broker: "redis://rabbit/0" },
+    ];
+    expect(read([good, ...others.map((each) => ({ ...good, ...each }))])).toHaveLength(6);
   });
 
   it("takes a dollar for a dollar", () => {

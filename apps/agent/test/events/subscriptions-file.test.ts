@@ -129,9 +129,11 @@ describe("Leek's file of subscriptions", () => {
 
 describe.skipIf("missing" in redis)("a subscription of the file that is wrong", () => {
   it("delays no other, and is named by health and status until it is right", async () => {
-    await using harness = await startEventsHarness((settings) => [settings("own")], {
-      subscriptionsFile: "subscriptions.json",
-    });
+    const broker = "amqp://127.0.0.1:1//";
+    await using harness = await startEventsHarness(
+      (settings) => [settings("own"), settings("rabbit", { broker })],
+      { subscriptionsFile: "subscriptions.json" },
+    );
     const write = (...entries: Json[]): Promise<void> =>
       writeFile(join(harness.folder, "subscriptions.json"), JSON.stringify(entries));
     const health = async (path: string): Promise<{ status: number; text: string }> => {
@@ -143,7 +145,11 @@ describe.skipIf("missing" in redis)("a subscription of the file that is wrong", 
     await until("it is told to be missing", async () => (await problems()).includes("is not there"));
     expect(await health("ready?job=events")).toMatchObject({ status: 200 });
 
-    await write(harness.settings("shop"), harness.settings("bad", { prefetchcount: 5 }));
+    await write(
+      harness.settings("shop"),
+      harness.settings("bad", { prefetchcount: 5 }),
+      harness.settings("twin", { broker }),
+    );
     await harness.status("shop-prod", isRunning);
     await harness.publish("shop", "one");
     await until("it is delivered", async () => harness.api.stored.length === 1);
@@ -154,6 +160,9 @@ describe.skipIf("missing" in redis)("a subscription of the file that is wrong", 
       text: expect.stringContaining("subscriptions_file"),
     });
     expect(await problems()).toContain("subscription bad-prod: unknown key");
+    expect(await problems()).toContain(
+      "subscription twin-prod (subscriptions file) is left out: the subscriptions rabbit-prod and twin-prod both",
+    );
 
     await write(harness.settings("shop"));
     await until("it is ready", async () => (await health("ready?job=events")).status === 200);
