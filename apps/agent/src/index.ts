@@ -1,5 +1,6 @@
 export { type Agent, type AgentOptions, createAgent } from "./agent.ts";
 export { readEnvironmentConfig } from "./config/environment.ts";
+export { doubtfulLeekVariables } from "./config/leek-environment.ts";
 export { loadAgentConfig } from "./config/load.ts";
 export type { ManagerSourceConfig, ProjectConfig } from "./config/project.ts";
 export {

@@ -1,10 +1,10 @@
 /** `posthouse agent` without a file: what the variables of the agents that it replaces ask for, of one or of both. */
-import { type AgentConfig, readEnvironmentConfig } from "@posthouse/agent";
+import { type AgentConfig, doubtfulLeekVariables, readEnvironmentConfig } from "@posthouse/agent";
 import { readFeatbitDropIn } from "./featbit-drop-in.ts";
 
 export interface Surroundings {
   readonly config: AgentConfig;
-  /** What is different from what was replaced. */
+  /** What is different from what was replaced, and what is perhaps not as it was meant. */
   readonly warnings: readonly string[];
 }
 
@@ -18,9 +18,11 @@ export async function readSurroundings(
 ): Promise<Surroundings | undefined> {
   const featbit = await readFeatbitDropIn(env, folder);
   const leek = readEnvironmentConfig(env);
-  if (featbit === undefined) return leek && { config: leek, warnings: [] };
-  if (leek === undefined) return featbit;
-  const { config, warnings } = featbit;
+  const doubts = doubtfulLeekVariables(env);
+  if (featbit === undefined) return leek && { config: leek, warnings: doubts };
+  const { config } = featbit;
+  const warnings = [...featbit.warnings, ...doubts];
+  if (leek === undefined) return { config, warnings };
   const log = env.LEEK_AGENT_LOG_LEVEL ? leek.log : config.log;
   return { config: { ...config, admin: leek.admin, log, events: leek.events }, warnings };
 }

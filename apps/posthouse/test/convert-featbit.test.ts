@@ -194,6 +194,12 @@ describe("without -c", () => {
       expect.any(Number),
       expect.stringContaining("--config is missing"),
     ]);
+    const almost = await runCommand(["agent"], {
+      cwd: folder,
+      env: { LEEK_ENABLE_AGENT: "yes", LEEK_AGENT_SUBSCRIPTION: "[]" },
+    });
+    expect(almost.stderr).toContain('LEEK_ENABLE_AGENT is "yes", which Leek takes for false');
+    expect(almost.stderr).toContain('did you mean "LEEK_AGENT_SUBSCRIPTIONS"?');
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readEnvironmentConfig } from "../../src/index.ts";
+import { doubtfulLeekVariables, readEnvironmentConfig } from "../../src/index.ts";
 
 const one = {
   broker: "amqp://rabbit//",
@@ -62,5 +62,25 @@ describe("an agent without a file", () => {
     expect(() => read({ LEEK_AGENT_LOG_LEVEL: "loud" })).toThrow('LEEK_AGENT_LOG_LEVEL: "loud" is none of');
     expect(() => read({ POSTHOUSE_ADMIN_TOKEN: "" })).toThrow("POSTHOUSE_ADMIN_TOKEN: is empty");
     expect(() => read({ POSTHOUSE_ADMIN_LISTEN: "nowhere" })).toThrow("POSTHOUSE_ADMIN_LISTEN: expected");
+  });
+
+  it.each([
+    [{ LEEK_ENABLE_AGENT: "yes" }, 'LEEK_ENABLE_AGENT is "yes"'],
+    [{ LEEK_AGENT_SUBSCRIPTION: "[]" }, 'did you mean "LEEK_AGENT_SUBSCRIPTIONS"?'],
+    [{ LEEK_AGENT_LOGLEVEL: "DEBUG" }, 'did you mean "LEEK_AGENT_LOG_LEVEL"?'],
+    [{ LEEK_AGENT_SUBSCRIPTIONS: "" }, "LEEK_AGENT_SUBSCRIPTIONS is empty"],
+    [{ LEEK_AGENT_SUBSCRIPTIONS: "[ ]" }, "no events are received until one is added"],
+    [{ LEEK_ENABLE_AGENT: "false", LEEK_AGENT_SUBSCRIPTIONS: "[{}]" }, "LEEK_ENABLE_AGENT is false"],
+  ])("is told of what may not be meant: %j", (env, doubt) => {
+    expect(doubtfulLeekVariables(env)).toEqual([expect.stringContaining(doubt)]);
+  });
+
+  it("is told of nothing where all is as Leek knows it", () => {
+    const env = {
+      LEEK_ENABLE_AGENT: "TRUE",
+      LEEK_ES_URL: "http://es:9200",
+      LEEK_AGENT_SUBSCRIPTIONS: "[{}]",
+    };
+    expect(doubtfulLeekVariables(env)).toEqual([]);
   });
 });

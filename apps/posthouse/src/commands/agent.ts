@@ -50,17 +50,22 @@ export const agentCommand: Command = {
 };
 
 async function runWithoutFile(): Promise<number> {
-  const [{ readSurroundings }, { createAgent }, { runUntilSignal }, { createProcessLog }] = await Promise.all(
-    [
-      import("../surroundings.ts"),
-      import("@posthouse/agent"),
-      import("@posthouse/service"),
-      import("../process-log.ts"),
-    ],
-  );
+  const [
+    { readSurroundings },
+    { createAgent, doubtfulLeekVariables },
+    { runUntilSignal },
+    { createProcessLog },
+  ] = await Promise.all([
+    import("../surroundings.ts"),
+    import("@posthouse/agent"),
+    import("@posthouse/service"),
+    import("../process-log.ts"),
+  ]);
   const found = await readSurroundings(process.env, process.cwd());
-  if (found === undefined)
-    throw commandErrors.create("USAGE", { problem: "--config is missing", command: "agent" });
+  if (found === undefined) {
+    const problem = ["--config is missing", ...doubtfulLeekVariables(process.env)].join("; ");
+    throw commandErrors.create("USAGE", { problem, command: "agent" });
+  }
   const { config, warnings } = found;
   const log = createProcessLog(config.log);
   for (const warning of warnings) log.warn({}, warning);
