@@ -51,7 +51,7 @@ const lowercase = z
   .string()
   .regex(
     /^[a-z\u00aa\u00b5\u00ba\u00df-\u00f6\u00f8-\u00ff]+$/,
-    "expected lower case letters only, no digits, no - and _",
+    "expected lower case letters only (a to z, ß to ÿ), no digits, no - and _",
   )
   .max(100, "expected 100 letters at most");
 

@@ -261,7 +261,7 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
   },
   EVENTS_TARGET_REFUSES: {
     message: "{url}, to which events are to be sent, answers {reason}",
-    hint: "401: check the key; 404: the application must exist there, or the address is another's",
+    hint: "check that the address is that of the receiver; of a status that is known, the hint tells what it means",
   },
   STATE_DATABASE_DAMAGED: {
     message: "the database {file} is damaged: {reason}",

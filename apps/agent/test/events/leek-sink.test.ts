@@ -1,4 +1,6 @@
 /** What a Leek API answers, and what is made of it. */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import type { HttpFault } from "@posthouse/testkit/http-faults";
 import { leekFault, startLeekApi } from "@posthouse/testkit/leek-api";
 import fc from "fast-check";
@@ -326,6 +328,32 @@ describe("when it is added", () => {
     await expect(sink.verify(forever)).rejects.toMatchObject({
       code: "EVENTS_TARGET_UNREACHABLE",
     });
+  });
+
+  it.each([
+    [401, "check the key"],
+    [404, "application must exist"],
+    [301, "redirects are not followed"],
+    [400, "check that the address"],
+    [429, "try again later"],
+    [500, "see its log"],
+  ])("says what %i means", async (status, hint) => {
+    const api = await leekApi();
+    api.checkFaults.plan(leekFault.status(status), leekFault.status(status));
+    await expect(leekSink(api.url).verify(forever)).rejects.toMatchObject({
+      code: "EVENTS_TARGET_REFUSES",
+      hint: expect.stringContaining(hint),
+    });
+  });
+
+  it("is not taken for Leek's API when it answers otherwise", async () => {
+    const server = createServer((_, answer) => answer.end("hello"));
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    await expect(leekSink(`http://127.0.0.1:${port}`).verify(forever)).rejects.toThrow(
+      "200 with an answer that is not Leek's: hello",
+    );
   });
 
   it("never shows the key", async () => {

@@ -6,7 +6,7 @@ import { type BatchEntry, createDocumentBatch } from "../celery/batch.ts";
 import type { ReceivedEvent } from "../celery/received-event.ts";
 import { createHttpTarget, type HttpReply, type HttpTargetOptions } from "./http-target.ts";
 import { entityOf, type Sink, type SinkBatch, type SinkOutcome, type SinkPart } from "./sink.ts";
-import { failedOutcome, isLater, statusReason } from "./status.ts";
+import { failedOutcome, isLater, refusesError, statusReason } from "./status.ts";
 
 export interface LeekSinkOptions extends Omit<HttpTargetOptions, "url"> {
   /** A path in it is kept: with `http://h/leek` posts go to `http://h/leek/v1/events/process`. */
@@ -64,8 +64,8 @@ export function createLeekSink(options: LeekSinkOptions): Sink {
       const answer = up.status >= 400 ? up : await check(signal);
       if (answer.kind === "failure")
         throw agentErrors.create("EVENTS_TARGET_UNREACHABLE", { ...values, reason: answer.reason });
-      if (answer.status !== 200)
-        throw agentErrors.create("EVENTS_TARGET_REFUSES", { ...values, reason: statusReason(answer) });
+      if (answer.status !== 200) throw refusesError(url, answer);
+      if (parse(answer.text) === undefined) throw refusesError(url, answer, notLeek(answer));
     },
     statuses: target.statuses,
     latency: target.latency,
@@ -103,8 +103,11 @@ function storedOutcome({ status, text }: HttpReply, parts: number): SinkOutcome 
   if (success === parts) return { kind: "accepted" };
   if (typeof success === "number" && success >= 0 && success < parts)
     return { kind: "refused", reason: `${status}, but ${success} of ${parts} stored`, isFinal: false };
-  return { kind: "held", reason: `${status} with an answer that is not Leek's: ${text.slice(0, 80)}` };
+  return { kind: "held", reason: notLeek({ status, text }) };
 }
+
+const notLeek = ({ status, text }: Pick<HttpReply, "status" | "text">): string =>
+  `${status} with an answer that is not Leek's: ${text.slice(0, 80)}`;
 
 function parse(text: string): unknown {
   try {

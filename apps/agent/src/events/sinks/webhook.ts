@@ -6,7 +6,7 @@ import { agentErrors } from "../../core/errors.ts";
 import type { ReceivedEvent } from "../celery/received-event.ts";
 import { createHttpTarget, type HttpTargetOptions } from "./http-target.ts";
 import type { Sink, SinkBatch, SinkOutcome, SinkPart, SinkRequest } from "./sink.ts";
-import { failedOutcome, isLater, statusReason } from "./status.ts";
+import { failedOutcome, isLater, refusesError, statusReason } from "./status.ts";
 
 export interface WebhookSinkOptions extends Omit<HttpTargetOptions, "url"> {
   readonly url: string;
@@ -82,8 +82,7 @@ export function createWebhookSink(options: WebhookSinkOptions): Sink {
       const values = { url: url.origin + url.pathname };
       if (answer.kind === "failure")
         throw agentErrors.create("EVENTS_TARGET_UNREACHABLE", { ...values, reason: answer.reason });
-      if (answer.status < 200 || answer.status > 299)
-        throw agentErrors.create("EVENTS_TARGET_REFUSES", { ...values, reason: statusReason(answer) });
+      if (answer.status < 200 || answer.status > 299) throw refusesError(url, answer);
     },
     statuses: target.statuses,
     latency: target.latency,
