@@ -1,6 +1,7 @@
 /** The thread of the events job: what the other thread asks is done in `runtime.ts`; it hears how things are once a second. */
 
 import { setPriority } from "node:os";
+import { format } from "node:util";
 import { parentPort, workerData } from "node:worker_threads";
 import { isPosthouseError } from "@posthouse/protocol";
 import { describeConfig, releaseStartMemory } from "@posthouse/service";
@@ -22,6 +23,8 @@ const { state, config } = workerData as ThreadData;
 if (process.platform === "linux") setPriority(niceness);
 const send = (message: FromThread): void => port.postMessage(message);
 const log = createForwardedLog((entry) => send({ type: "log", entry }));
+// ioredis warns there, and nowhere else.
+console.warn = (...said: unknown[]): void => log.warn({ said: format(...said) }, "a library warns");
 const runtime = createEventsRuntime(state, unseal(config) as EventsConfig, log);
 
 const report = (): void => {
