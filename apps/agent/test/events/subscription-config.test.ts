@@ -79,6 +79,7 @@ describe("a subscription", () => {
 
   it("takes lower case letters of Latin-1, as headers do", () => {
     expect(parseSubscription({ ...good, app_name: "büro" }).name).toBe("büro-prod");
+    expect(problem({ app_name: "a".repeat(300) })).toMatch(/: expected 100 letters at most$/);
   });
 
   it("refuses unknown keys, and says what was probably meant", () => {
