@@ -177,6 +177,14 @@ export class Writer {
     return chunk;
   }
 
+  /** The last chunk stays in memory: one that was made for a large record is not to be it. */
+  #releaseLarge(): void {
+    const tail = this.#tail;
+    if (tail === undefined || tail.bytes.length <= this.#options.chunkBytes) return;
+    if (tail.durable === tail.filled)
+      this.#addChunk(tail.segment, tail.fileOffset + tail.filled, tail.endIndex, 0);
+  }
+
   #run(): void {
     // After a microtask: what the caller appends in one go is one group.
     this.#running ??= Promise.resolve().then(() => this.#writeGroups());
@@ -201,6 +209,7 @@ export class Writer {
         return;
       }
       for (const waiter of group) this.#tell(waiter, undefined);
+      this.#releaseLarge();
       this.#options.chunks.trim();
       this.#options.onChange();
     }

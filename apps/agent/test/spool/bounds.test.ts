@@ -1,6 +1,6 @@
 /** What a spool takes on disk and in memory is bounded, and it says when it is nearly full. */
 import { describe, expect, it } from "vitest";
-import { interceptedDisk, openSpool, positionsOf, readAll, temporaryDirectory } from "./harness.ts";
+import { interceptedDisk, openSpool, positionsOf, readAll, temporaryDirectory, textOf } from "./harness.ts";
 
 const kilobyte = Buffer.alloc(1000, "x");
 
@@ -79,5 +79,18 @@ describe("bounds", () => {
     await spool.append([kilobyte, kilobyte, Buffer.alloc(20_000), kilobyte]);
     expect(spool.gauges().segments).toBe(3);
     expect((await readAll(spool)).map(({ payload }) => payload.length)).toEqual([1000, 1000, 20_000, 1000]);
+  });
+
+  it("in memory: a large record does not stay there once it is on disk", async () => {
+    const spool = await openSpool(await temporaryDirectory(), { maxRecordBytes: 8 * 2 ** 20 });
+    const sizes = [10, 6e6, 20, 7e6, 7e6, 30];
+    for (const size of sizes) await spool.append(Buffer.alloc(size, size % 251));
+    await spool.append(Buffer.alloc(6e6, 1));
+    expect(spool.gauges().memoryBytes).toBeLessThan(2 * 2 ** 20);
+    const records = await readAll(spool);
+    expect(records.map(({ payload }) => payload.length)).toEqual([...sizes, 6e6]);
+    spool.settle(records.map(({ position }) => position));
+    await spool.append(Buffer.from("last"));
+    expect((await readAll(spool)).map(textOf)).toEqual(["last"]);
   });
 });
