@@ -101,6 +101,10 @@ describe("a subscription", () => {
     for (const api_url of ["leek.example.com", "ftp://a", "http://user:pw@a"])
       expect(problem({ api_url })).toContain("api_url");
     expect(problem({ app_key: "a\nb" })).toContain("app_key");
+    const shown = { url: "http://a/?token=[hidden]" };
+    expect(problem({ api_url: undefined, app_key: undefined, webhook: shown })).toContain(
+      "give the secret itself",
+    );
   });
 
   it("names the rule that a broker's address breaks, and not the address", () => {
