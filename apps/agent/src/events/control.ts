@@ -83,7 +83,7 @@ export function createEventsControl(job: EventsJob, log: Log): EventsControl {
       return ok({ deadLetters: await job.call("listDeadLetters", { subscription, after, limit }) });
     },
     replayDeadLetters: async ({ body }) =>
-      ok({ replayed: await job.call("replayDeadLetters", selection.parse(await body())) }),
+      ok(await job.call("replayDeadLetters", selection.parse(await body()))),
     dropDeadLetters: async ({ body }) =>
       ok({ dropped: await job.call("dropDeadLetters", selection.parse(await body())) }),
   };

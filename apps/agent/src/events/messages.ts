@@ -88,6 +88,12 @@ export interface DeadLetterSelection {
   readonly subscription?: string | undefined;
 }
 
+export interface ReplayedDeadLetters {
+  readonly replayed: number;
+  /** Those that were not, by why. */
+  readonly left: readonly { readonly reason: string; readonly letters: number }[];
+}
+
 /** What may be asked of the thread. `undefined` stands for what has no answer but that it is done. */
 export interface EventsCalls {
   /** Verifies broker and receiver first; the name. */
@@ -105,8 +111,8 @@ export interface EventsCalls {
     readonly limit?: number | undefined;
     readonly whole?: boolean;
   }): Promise<readonly ListedDeadLetter[]>;
+  replayDeadLetters(selection: DeadLetterSelection): Promise<ReplayedDeadLetters>;
   /** How many. */
-  replayDeadLetters(selection: DeadLetterSelection): Promise<number>;
   dropDeadLetters(selection: DeadLetterSelection): Promise<number>;
 }
 

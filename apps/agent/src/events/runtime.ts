@@ -12,7 +12,7 @@ import { parseSubscription } from "../config/leek-subscriptions.ts";
 import type { SubscriptionConfig } from "../config/subscription.ts";
 import { agentErrors } from "../core/errors.ts";
 import { findSetAside, setAsideStateDatabase } from "../core/state-database.ts";
-import { createDeadLetters, describeDeadLetter } from "./dead-letters.ts";
+import { createDeadLetters, describeDeadLetter, replayObstacle } from "./dead-letters.ts";
 import { createFleet, type Planned } from "./fleet.ts";
 import type {
   DeadLetterSelection,
@@ -167,11 +167,19 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
     }
   }
 
-  async function replay(ids: readonly number[]): Promise<number> {
+  async function replay(ids: readonly number[], onLeft: (reason: string) => void): Promise<number> {
     let replayed = 0;
     for (const id of ids) {
       const [letter] = deadLetters.list({ after: id - 1, limit: 1 });
-      if (letter?.id !== id) continue;
+      if (letter?.id !== id) {
+        onLeft("there is none with that id");
+        continue;
+      }
+      const obstacle = replayObstacle(letter);
+      if (obstacle !== undefined) {
+        onLeft(obstacle);
+        continue;
+      }
       const { subscription } = letter;
       const running = fleet.running(subscription);
       if (running === undefined) throw agentErrors.create("SUBSCRIPTION_STOPPED", { name: subscription });
@@ -251,8 +259,10 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
     },
     async replayDeadLetters(selection) {
       let replayed = 0;
-      for await (const ids of selected(selection)) replayed += await replay(ids);
-      return replayed;
+      const left = new Map<string, number>();
+      const onLeft = (reason: string): void => void left.set(reason, (left.get(reason) ?? 0) + 1);
+      for await (const ids of selected(selection)) replayed += await replay(ids, onLeft);
+      return { replayed, left: [...left].map(([reason, letters]) => ({ reason, letters })) };
     },
     async dropDeadLetters(selection) {
       let dropped = 0;

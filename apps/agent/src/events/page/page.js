@@ -30,6 +30,8 @@ const verbs = { running: ["pause", "stop", "restart"], paused: ["start", "stop"]
 let token;
 let timer;
 let letters = [];
+/** What the last thing that somebody did came to; shown until the next. */
+let outcome;
 
 const at = (id) => document.getElementById(id);
 
@@ -94,7 +96,7 @@ async function refresh() {
     at("login").hidden = true;
     at("board").hidden = false;
     at("leave").hidden = token === undefined;
-    tell(status.failure);
+    tell(status.failure ?? outcome);
     show(status);
   } catch (error) {
     if (error instanceof Refused && error.status === 401) {
@@ -110,7 +112,7 @@ function show({ subscriptions, problems, deadLetters }) {
   const count = deadLetters?.letters ?? 0;
   const readOnly = token === undefined ? " · read only: the configuration has no admin.token" : "";
   at("summary").textContent =
-    `${running} of ${subscriptions.length} running · ${number(count)} dead ${count === 1 ? "letter" : "letters"}${readOnly}`;
+    `${running} of ${subscriptions.length} running · ${number(count)} dead ${count === 1 ? "letter" : "letters"} kept${readOnly}`;
   for (const element of document.querySelectorAll(".changing")) element.hidden = token === undefined;
   at("problems").hidden = problems.length === 0;
   at("problems").replaceChildren(...problems.map((text) => make("li", { text })));
@@ -186,7 +188,7 @@ function fillCard(card, subscription) {
       [`on disk, of ${bytes(spool.limitBytes)}`]: bytes(spool.bytes),
       delivered: number(events?.out ?? 0),
       duplicates: number(events?.duplicates ?? 0),
-      "dead letters": number(dead),
+      "became dead letters": number(dead),
     }),
   );
   card.querySelector(".way").replaceChildren(
@@ -220,14 +222,16 @@ const figures = (all) =>
 
 const path = (name) => `subscriptions/${encodeURIComponent(name)}`;
 
-/** Does something, with its button out of use meanwhile, and shows what became of it. */
+/** Does something, with its button out of use meanwhile, and shows what became of it: what `work` returns, or why it failed. */
 async function during(button, work) {
   button.disabled = true;
+  outcome = undefined;
   try {
-    await work();
+    outcome = await work();
     await refresh();
   } catch (error) {
-    tell(error instanceof Refused ? error.message : "The agent does not answer.");
+    outcome = error instanceof Refused ? error.message : "The agent does not answer.";
+    tell(outcome);
   } finally {
     button.disabled = false;
   }
@@ -239,9 +243,9 @@ function act(button, name, verb) {
     stop: `Stop ${name}? While it is stopped, Redis keeps nothing for it; RabbitMQ keeps what its queue may hold.`,
   }[verb];
   if (question !== undefined && !confirm(question)) return;
-  void during(button, () =>
-    verb === "remove" ? ask("DELETE", path(name)) : ask("POST", `${path(name)}/${verb}`),
-  );
+  void during(button, async () => {
+    await (verb === "remove" ? ask("DELETE", path(name)) : ask("POST", `${path(name)}/${verb}`));
+  });
 }
 
 async function showLetters(isMore) {
@@ -258,12 +262,10 @@ async function showLetters(isMore) {
   );
 }
 
-function makeLetter({ id, subscription, reason, detail, count, lastAt, text, base64, isShortened }) {
+function makeLetter(letter) {
+  const { id, subscription, reason, detail, count, lastAt, text, base64, isShortened, cannotReplay } = letter;
   const body = text ?? `base64: ${base64}`;
-  const changes = [
-    ["Replay", "replay", ""],
-    ["Drop", "drop", "danger"],
-  ];
+  const changes = [...(cannotReplay ? [] : [["Replay", "replay", ""]]), ["Drop", "drop", "danger"]];
   return make(
     "article",
     { class: "card" },
@@ -285,7 +287,9 @@ function makeLetter({ id, subscription, reason, detail, count, lastAt, text, bas
     ),
     make("p", {
       class: "hint",
-      text: `${subscription} · no. ${id} · ${when(lastAt)}${count > 1 ? ` · ${count} times` : ""}`,
+      text: `${subscription} · no. ${id} · ${when(lastAt)}${count > 1 ? ` · ${count} times` : ""}${
+        cannotReplay ? ` · cannot be replayed: ${cannotReplay}` : ""
+      }`,
     }),
     make(
       "details",
@@ -298,8 +302,10 @@ function makeLetter({ id, subscription, reason, detail, count, lastAt, text, bas
 
 function changeLetters(button, verb, selection) {
   void during(button, async () => {
-    await ask("POST", `dead-letters/${verb}`, selection);
+    const { left = [] } = await askJson("POST", `dead-letters/${verb}`, selection);
     await showLetters(false);
+    if (left.length === 0) return undefined;
+    return `Not replayed: ${left.map(({ letters, reason }) => `${number(letters)}, because ${reason}`).join("; ")}.`;
   });
 }
 
