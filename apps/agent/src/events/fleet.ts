@@ -181,7 +181,7 @@ function stateOf(
   const { broker, target } = running;
   if (wanted !== "running") return wanted;
   if (broker.state === "connecting") return broker.lastError === undefined ? "connecting" : "retrying";
-  if (broker.state === "blocked") return "blocked";
+  if (running.blockedBy !== undefined) return "blocked";
   return target.state === "failing" || target.state === "held" ? target.state : "running";
 }
 

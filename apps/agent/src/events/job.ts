@@ -6,7 +6,7 @@ import type { Log, Part } from "@posthouse/service";
 import type { EventsConfig } from "../config/events.ts";
 import type { JobHealth } from "../core/health.ts";
 import { createJobThread, type JobThread } from "./job-thread.ts";
-import type { EventsReport, SubscriptionReport } from "./messages.ts";
+import type { EventsReport, Obstacle, SubscriptionReport } from "./messages.ts";
 import { createRates, type EventRates } from "./rates.ts";
 
 export interface EventsJobOptions {
@@ -45,6 +45,8 @@ export interface SubscriptionStatus {
   readonly wanted: SubscriptionReport["wanted"];
   readonly state: SubscriptionReport["state"];
   readonly lastError: SubscriptionReport["lastError"];
+  /** What holds it back, and why; whatever its state. */
+  readonly blockedBy: Obstacle | undefined;
   /** Events a second, over the last ten seconds. */
   readonly rates: EventRates;
   /** Age of the oldest event that is not delivered. */
@@ -138,7 +140,7 @@ function statusOf(report: SubscriptionReport, rates: EventRates): SubscriptionSt
   const { name, origin, wanted, state, lastError, running, settings } = report;
   const metrics = running?.metrics;
   return {
-    ...{ name, origin, wanted, state, lastError, rates },
+    ...{ name, origin, wanted, state, lastError, rates, blockedBy: running?.blockedBy },
     lagSeconds: Math.round((metrics?.spoolAgeMs ?? 0) / 1000),
     spool: {
       records: metrics?.spoolRecords ?? 0,

@@ -47,7 +47,14 @@ export interface SubscriptionReport {
   readonly running: RunningReport | undefined;
 }
 
+/** What holds a subscription back, and why. */
+export interface Obstacle {
+  readonly by: "broker" | "disk";
+  readonly message: string;
+}
+
 export interface RunningReport {
+  readonly blockedBy: Obstacle | undefined;
   readonly broker: SourceStatus;
   readonly target: OutletStatus & { readonly address: string };
   readonly metrics: PipelineMetrics;

@@ -32,6 +32,8 @@ export interface SourceStatus {
   readonly dropped: number;
   /** Received, and not durable yet. */
   readonly pending: number;
+  /** Why the broker holds us back, in its words; while it does. */
+  readonly heldBackFor?: string | undefined;
 }
 
 /** A connection to one subscription's broker that is made again for ever. `stop` settles what is pending first. */

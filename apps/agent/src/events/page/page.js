@@ -18,7 +18,7 @@ const meanings = {
   starting: "It is being started.",
   connecting: "The connection to the broker is being made.",
   retrying: "The broker cannot be reached; it is tried again for ever.",
-  blocked: "The broker or the disk holds events back.",
+  blocked: "Events are held back.",
   failing: "The receiver does not take events at the moment. They are kept on disk and tried again.",
   held: "The receiver refuses everything until somebody changes something there, or the key. Events are kept on disk.",
   paused: "Events are received and kept on disk; nothing is delivered.",
@@ -169,10 +169,12 @@ function makeCard({ name, settings }) {
 function fillCard(card, subscription) {
   const { name, state, wanted, origin, lastError, rates, lagSeconds, spool, broker, target, events } =
     subscription;
+  const { blockedBy } = subscription;
+  const why = blockedBy ? ` By the ${blockedBy.by}: ${blockedBy.message}.` : "";
   const [badge, hint, error] = [".badge", ".hint", ".notice"].map((each) => card.querySelector(each));
   badge.textContent = state;
   badge.className = `badge ${tones[state] ?? ""}`;
-  hint.textContent = `${meanings[state] ?? ""} From: ${origin}.`;
+  hint.textContent = `${meanings[state] ?? ""}${why} From: ${origin}.`;
   error.hidden = lastError === undefined;
   error.className = `notice ${tones[state] === "bad" ? "bad" : "warn"}`;
   error.textContent = lastError
