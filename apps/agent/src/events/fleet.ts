@@ -182,7 +182,8 @@ function stateOf(
   if (wanted !== "running") return wanted;
   if (broker.state === "connecting") return broker.lastError === undefined ? "connecting" : "retrying";
   if (running.blockedBy !== undefined) return "blocked";
-  return target.state === "failing" || target.state === "held" ? target.state : "running";
+  if (target.state === "failing" || target.state === "held") return target.state;
+  return broker.pair?.isLeading === false ? "standby" : "running";
 }
 
 function latest(one: ReportedError | undefined, other: ReportedError | undefined): ReportedError | undefined {

@@ -130,10 +130,12 @@ export function createEventsJob({ state, config, log }: EventsJobOptions): Event
   };
 }
 
-/** It receives, and what came is delivered in time. */
+/** It receives, and what came is delivered in time, unless that is for the other one of its pair to do. */
 function isCurrent({ state, running, settings }: SubscriptionReport): boolean {
   const windowMs = Number(settings.batch_max_window_in_seconds) * 1000;
-  return state === "running" && (running?.metrics.spoolAgeMs ?? 0) <= 2 * windowMs + 5000;
+  return (
+    (state === "running" || state === "standby") && (running?.metrics.spoolAgeMs ?? 0) <= 2 * windowMs + 5000
+  );
 }
 
 function statusOf(report: SubscriptionReport, rates: EventRates): SubscriptionStatus {

@@ -8,10 +8,11 @@ export type WantedState = "running" | "paused" | "stopped";
 
 /**
  * How it is with a subscription. connecting, retrying: to the broker, for the first time or again; blocked: the broker
- * or the disk holds it back; failing, held: at the receiver; broken: it could not be started, and is tried again.
+ * or the disk holds it back; failing, held: at the receiver; standby: the other agent of the pair delivers; broken: it could not be started, and is tried again.
  */
 export type SubscriptionState =
   | "running"
+  | "standby"
   | "starting"
   | "connecting"
   | "retrying"
@@ -23,7 +24,7 @@ export type SubscriptionState =
   | "broken";
 
 export const subscriptionStates: readonly SubscriptionState[] = [
-  ...(["running", "starting", "connecting", "retrying", "blocked"] as const),
+  ...(["running", "standby", "starting", "connecting", "retrying", "blocked"] as const),
   ...(["failing", "held", "paused", "stopped", "broken"] as const),
 ];
 

@@ -36,6 +36,7 @@ it.skipIf("missing" in redis)(
     await harness.status("shop-prod", ({ broker }) => (broker as Json | undefined)?.state === "receiving");
     await harness.publishBody("shop", "x".repeat(512 * 1024));
     expect(await harness.status("shop-prod", isBlocked)).toMatchObject(full);
+    harness.api.faults.always = undefined;
     await disk.free();
     await harness.status("shop-prod", ({ blockedBy }) => blockedBy === undefined);
   },

@@ -3,6 +3,7 @@ const pollMs = 2000;
 const lettersPage = 20;
 const tones = {
   running: "good",
+  standby: "good",
   starting: "",
   connecting: "",
   paused: "warn",
@@ -15,6 +16,8 @@ const tones = {
 };
 const meanings = {
   running: "Events are received and delivered.",
+  standby:
+    "Events are received; the other agent of the pair delivers them. This one takes over when that one is gone.",
   starting: "It is being started.",
   connecting: "The connection to the broker is being made.",
   retrying: "The broker cannot be reached; it is tried again for ever.",
@@ -111,8 +114,10 @@ function show({ subscriptions, problems, deadLetters }) {
   const running = subscriptions.filter(({ state }) => state === "running").length;
   const count = deadLetters?.letters ?? 0;
   const readOnly = token === undefined ? " · read only: the configuration has no admin.token" : "";
+  const standbys = subscriptions.filter(({ state }) => state === "standby").length;
+  const standing = standbys === 0 ? "" : ` · ${standbys} standing by`;
   at("summary").textContent =
-    `${running} of ${subscriptions.length} running · ${number(count)} dead ${count === 1 ? "letter" : "letters"} kept${readOnly}`;
+    `${running} of ${subscriptions.length} running${standing} · ${number(count)} dead ${count === 1 ? "letter" : "letters"} kept${readOnly}`;
   for (const element of document.querySelectorAll(".changing")) element.hidden = token === undefined;
   at("problems").hidden = problems.length === 0;
   at("problems").replaceChildren(...problems.map((text) => make("li", { text })));
@@ -198,7 +203,8 @@ function fillCard(card, subscription) {
       broker: broker
         ? `${broker.broker} · ${broker.state}${broker.gaps ? ` · ${broker.gaps} gaps` : ""}`
         : "–",
-      receiver: target ? `${target.address} · ${target.state}` : "–",
+      receiver: target ? `${target.address} · ${state === "standby" ? "standing by" : target.state}` : "–",
+      ...(broker?.pair && { pair: pairText(broker.pair) }),
     }),
   );
   const buttons = card.querySelector(".buttons");
@@ -215,6 +221,15 @@ function fillCard(card, subscription) {
       }),
     ),
   );
+}
+
+function pairText({ isLeading, held, overlap, takeovers }) {
+  const role = isLeading
+    ? "this agent delivers"
+    : `the other one delivers · ${number(held)} held for a takeover`;
+  if (takeovers === 0) return role;
+  const times = takeovers === 1 ? "took over once" : `took over ${number(takeovers)} times`;
+  return `${role} · ${times} · ${number(overlap)} perhaps delivered twice`;
 }
 
 const figures = (all) =>
