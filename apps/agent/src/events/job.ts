@@ -42,6 +42,7 @@ export interface EventsStatus {
 export interface SubscriptionStatus {
   readonly name: string;
   readonly origin: SubscriptionReport["origin"];
+  readonly brokerKind: SubscriptionReport["brokerKind"];
   readonly wanted: SubscriptionReport["wanted"];
   readonly state: SubscriptionReport["state"];
   readonly lastError: SubscriptionReport["lastError"];
@@ -139,10 +140,10 @@ function isCurrent({ state, running, settings }: SubscriptionReport): boolean {
 }
 
 function statusOf(report: SubscriptionReport, rates: EventRates): SubscriptionStatus {
-  const { name, origin, wanted, state, lastError, running, settings } = report;
+  const { name, origin, brokerKind, wanted, state, lastError, running, settings } = report;
   const metrics = running?.metrics;
   return {
-    ...{ name, origin, wanted, state, lastError, rates, blockedBy: running?.blockedBy },
+    ...{ name, origin, brokerKind, wanted, state, lastError, rates, blockedBy: running?.blockedBy },
     lagSeconds: Math.round((metrics?.spoolAgeMs ?? 0) / 1000),
     spool: {
       records: metrics?.spoolRecords ?? 0,

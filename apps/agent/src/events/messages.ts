@@ -1,4 +1,5 @@
 /** What goes between the thread that serves and the thread of the events job. Reports, answers and logs hold no secrets. */
+import type { BrokerList } from "./broker-address.ts";
 import type { PipelineMetrics } from "./event-counters.ts";
 import type { OutletStatus } from "./outlet.ts";
 import type { SourceStatus } from "./source.ts";
@@ -39,6 +40,7 @@ export interface ReportedError {
 export interface SubscriptionReport {
   readonly name: string;
   readonly origin: SubscriptionOrigin;
+  readonly brokerKind: BrokerList["kind"];
   readonly wanted: WantedState;
   readonly state: SubscriptionState;
   readonly lastError: ReportedError | undefined;
@@ -102,12 +104,27 @@ export interface ReplayedDeadLetters {
   readonly left: readonly { readonly reason: string; readonly letters: number }[];
 }
 
+export interface RemovedSubscription {
+  readonly removed: string;
+  /** Its queue at RabbitMQ. */
+  readonly queue?:
+    | {
+        readonly name: string;
+        readonly isDeleted: boolean;
+        /** What was in it, when it is deleted. */
+        readonly messages?: number;
+        /** What becomes of it, or why it is still there. */
+        readonly note?: string;
+      }
+    | undefined;
+}
+
 /** What may be asked of the thread. `undefined` stands for what has no answer but that it is done. */
 export interface EventsCalls {
   /** Verifies broker and receiver first; the name. */
   add(value: unknown): Promise<string>;
   change(name: string, value: unknown): Promise<void>;
-  remove(name: string): Promise<void>;
+  remove(name: string, options: { readonly deleteQueue: boolean }): Promise<RemovedSubscription>;
   want(name: string, state: WantedState): Promise<void>;
   restart(name: string): Promise<void>;
   /** What Leek's agent left in Redis, and what becomes of it; only told of with `dryRun`. */

@@ -12,6 +12,8 @@ import { parseSubscription } from "../config/leek-subscriptions.ts";
 import type { SubscriptionConfig } from "../config/subscription.ts";
 import { agentErrors } from "../core/errors.ts";
 import { findSetAside, setAsideStateDatabase } from "../core/state-database.ts";
+import { deleteQueueAfter } from "./amqp/queue-deletion.ts";
+import { formatHost } from "./broker-address.ts";
 import { createDeadLetters, describeDeadLetter, replayObstacle } from "./dead-letters.ts";
 import { createFleet, type Planned } from "./fleet.ts";
 import type {
@@ -41,6 +43,8 @@ const cleanUpWithinMs = 50_000;
 const wholePage = 20;
 const lostWithIt =
   "subscriptions that were added at run time and the dead letters are in it, and those that were paused or stopped run again";
+const queueStays =
+  "it stays at RabbitMQ, bound to the exchange, and grows until RabbitMQ stops all publishers, unless it has a policy or is deleted";
 /** Of a body in a list. */
 const shownCharacters = 2000;
 
@@ -100,7 +104,10 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
         found.push(
           `subscription ${config.name} (${origin}) is left out: there are ${mostSubscriptions} already`,
         );
-      else next.set(config.name, { config, origin, wanted: wanted.get(config.name) ?? "running" });
+      else {
+        const brokerKind = brokersOf(config).kind;
+        next.set(config.name, { config, origin, brokerKind, wanted: wanted.get(config.name) ?? "running" });
+      }
     };
     for (const each of config.subscriptions) add(each, "configuration");
     for (const each of file?.subscriptions ?? []) add(each, "subscriptions file");
@@ -218,12 +225,45 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
         store.put(name, value);
       });
     },
-    remove: (name) =>
-      change(name, (store) => {
-        findAdded(name);
-        store.remove(name);
-        store.want(name, "running");
-      }),
+    async remove(name, { deleteQueue }) {
+      findAdded(name);
+      const { config } = find(name);
+      const brokers = brokersOf(config);
+      const remove = (): Promise<void> =>
+        change(name, (store) => {
+          findAdded(name);
+          store.remove(name);
+          store.want(name, "running");
+        });
+      if (brokers.kind === "redis") {
+        if (deleteQueue) throw agentErrors.create("SUBSCRIPTION_NOT_RABBITMQ", { name });
+        await remove();
+        return { removed: name };
+      }
+      if (!deleteQueue) {
+        await remove();
+        return { removed: name, queue: { name: config.queue, isDeleted: false, note: queueStays } };
+      }
+      const places = placesOf(config);
+      for (const { config: other } of planned.values())
+        if (
+          other.name !== name &&
+          other.queue === config.queue &&
+          placesOf(other).some((place) => places.includes(place))
+        )
+          throw agentErrors.create("BROKER_QUEUE_USED", {
+            queue: other.queue,
+            address: places.join(", "),
+          });
+      const done = await deleteQueueAfter(brokers.addresses, config.queue, remove);
+      return {
+        removed: name,
+        queue:
+          "failure" in done
+            ? { name: config.queue, isDeleted: false, note: `${done.failure.message}; ${queueStays}` }
+            : { name: config.queue, isDeleted: true, messages: done.messages },
+      };
+    },
     want: (name, state) =>
       change(name, (store) => {
         find(name);
@@ -310,6 +350,14 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
       store = undefined;
     },
   };
+}
+
+/** Where queues of its name would be the same queue. */
+function placesOf(config: SubscriptionConfig): string[] {
+  const { addresses, kind } = brokersOf(config);
+  return kind === "amqp"
+    ? addresses.map((each) => `${formatHost(each)}/${encodeURIComponent(each.vhost)}`)
+    : [];
 }
 
 function shortened(described: object): ListedDeadLetter {

@@ -217,7 +217,10 @@ function fillCard(card, subscription) {
       make("button", {
         text: verb[0].toUpperCase() + verb.slice(1),
         class: verb === "remove" ? "danger" : undefined,
-        click: (event) => act(event.currentTarget, name, verb),
+        click: (event) =>
+          verb === "remove"
+            ? askToRemove(event.currentTarget, subscription)
+            : act(event.currentTarget, name, verb),
       }),
     ),
   );
@@ -255,14 +258,29 @@ async function during(button, work) {
 }
 
 function act(button, name, verb) {
-  const question = {
-    remove: `Remove ${name}? What it has on disk and could not deliver yet stays there.`,
-    stop: `Stop ${name}? While it is stopped, Redis keeps nothing for it; RabbitMQ keeps what its queue may hold.`,
-  }[verb];
-  if (question !== undefined && !confirm(question)) return;
+  const question = `Stop ${name}? While it is stopped, Redis keeps nothing for it; RabbitMQ keeps what its queue may hold.`;
+  if (verb === "stop" && !confirm(question)) return;
   void during(button, async () => {
-    await (verb === "remove" ? ask("DELETE", path(name)) : ask("POST", `${path(name)}/${verb}`));
+    await ask("POST", `${path(name)}/${verb}`);
   });
+}
+
+function askToRemove(button, { name, brokerKind, settings }) {
+  at("removing-title").textContent = `Remove ${name}?`;
+  at("removing-queue").hidden = brokerKind !== "amqp";
+  at("removing-name").textContent = settings.queue;
+  at("removing-delete").checked = false;
+  at("removing-confirm").onclick = () => {
+    const query = at("removing-delete").checked ? "?queue=delete" : "";
+    void during(button, async () => {
+      const { queue } = await askJson("DELETE", path(name) + query);
+      if (queue === undefined) return undefined;
+      return queue.isDeleted
+        ? `${name} is removed, and its queue ${queue.name} with ${number(queue.messages)} messages.`
+        : `${name} is removed. Its queue ${queue.name}: ${queue.note}.`;
+    });
+  };
+  at("removing").showModal();
 }
 
 async function showLetters(isMore) {
@@ -397,6 +415,7 @@ at("login").addEventListener("submit", (event) => {
 at("leave").addEventListener("click", () => showLogin());
 at("add").addEventListener("click", () => at("adding").showModal());
 at("cancel").addEventListener("click", () => at("adding").close());
+at("removing-cancel").addEventListener("click", () => at("removing").close());
 at("adding").addEventListener("submit", add);
 at("adding").addEventListener("change", ({ target }) => {
   if (target.name === "sink")
