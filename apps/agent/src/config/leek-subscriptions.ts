@@ -1,5 +1,5 @@
 /** Subscriptions as Leek has them: a JSON list, in an environment variable or in its `subscriptions.json`. */
-import { type LoadConfigOptions, parseConfig } from "@posthouse/service";
+import { type LoadConfigOptions, parseJsonConfig } from "@posthouse/service";
 import * as z from "zod";
 import { type LeekSurroundings, mostSubscriptions, repeatedMessage } from "./events.ts";
 import { nameOfRaw, repeatedNames, type SubscriptionConfig, subscriptionSchema } from "./subscription.ts";
@@ -13,13 +13,13 @@ export function parseLeekSubscriptions(
   from: string,
   surroundings: LeekSurroundings = {},
 ): readonly SubscriptionConfig[] {
-  return parseConfig(literal(text), from, listSchema(surroundings), {}, labelOf);
+  return parseJsonConfig(text, from, listSchema(surroundings), labelOf);
 }
 
 /** Reads one subscription, such as it is given to the control API: in our own form, or in Leek's with `compat: leek`. */
 export function parseSubscription(value: unknown): SubscriptionConfig {
   const name = nameOfRaw(value);
-  return parseConfig(literal(JSON.stringify(value)), "subscription", subscriptionSchema, {}, () => name);
+  return parseJsonConfig(JSON.stringify(value), undefined, subscriptionSchema, () => name);
 }
 
 /** What follows the end of the list in a damaged file; undefined when the text is no list with something behind it. */
@@ -42,9 +42,6 @@ export function splitDamagedList(text: string): { readonly list: string; readonl
   }
   return undefined;
 }
-
-/** In Leek's texts a `${` stands for itself. */
-const literal = (text: string): string => text.replaceAll("${", "$$${");
 
 function listSchema({ local, organisation }: LeekSurroundings): z.ZodType<readonly SubscriptionConfig[]> {
   const prepare = (raw: unknown): unknown => {
