@@ -75,8 +75,9 @@ async function ask(method, path, body) {
 
 const askJson = async (...request) => (await ask(...request)).json();
 
-function tell(problem) {
+function tell(problem, tone = "bad") {
   at("notice").hidden = problem === undefined;
+  at("notice").className = `notice ${tone}`;
   at("notice").textContent = problem ?? "";
 }
 
@@ -99,7 +100,8 @@ async function refresh() {
     at("login").hidden = true;
     at("board").hidden = false;
     at("leave").hidden = token === undefined;
-    tell(status.failure ?? outcome);
+    if (status.failure === undefined && outcome !== undefined) tell(outcome.text, outcome.tone);
+    else tell(status.failure);
     show(status);
   } catch (error) {
     if (error instanceof Refused && error.status === 401) {
@@ -195,7 +197,7 @@ function fillCard(card, subscription) {
       [`on disk, of ${bytes(spool.limitBytes)}`]: bytes(spool.bytes),
       delivered: number(events?.out ?? 0),
       duplicates: number(events?.duplicates ?? 0),
-      "became dead letters": number(dead),
+      "dead so far": number(dead),
     }),
   );
   card.querySelector(".way").replaceChildren(
@@ -247,11 +249,13 @@ async function during(button, work) {
   button.disabled = true;
   outcome = undefined;
   try {
-    outcome = await work();
+    const text = await work();
+    outcome = text === undefined ? undefined : { text, tone: "warn" };
     await refresh();
   } catch (error) {
-    outcome = error instanceof Refused ? error.message : "The agent does not answer.";
-    tell(outcome);
+    const text = error instanceof Refused ? error.message : "The agent does not answer.";
+    outcome = { text, tone: "bad" };
+    tell(text);
   } finally {
     button.disabled = false;
   }
