@@ -104,6 +104,8 @@ describe.skipIf(executablePath === "" || "missing" in redisFound)("the page of t
     await card("bill-prod").locator(".badge", { hasText: "running" }).waitFor();
     expect(await card("shop-prod").getByRole("button", { name: "Remove" }).count()).toBe(0);
     await card("bill-prod").getByRole("button", { name: "Remove" }).click();
+    expect(await page.locator("#removing-delete").isVisible()).toBe(false);
+    await page.click("#removing-confirm");
     await card("bill-prod").waitFor({ state: "detached" });
   });
 

@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import type * as z from "zod";
 import { type ConfigPath, type ConfigProblem, type ConfigSource, readConfigSource } from "./config-source.ts";
 import { serviceErrors } from "./errors.ts";
+import { readJsonSource } from "./json-source.ts";
 import { schemaKeys } from "./schema-keys.ts";
 import { suggestionText } from "./suggestion.ts";
 
@@ -60,16 +61,41 @@ export function parseConfig<T>(
   return parseLocatedConfig(text, file, schema, { env, ...(label && { label }) }).config;
 }
 
+/**
+ * As `parseConfig`, from JSON, in which a `${` stands for itself. Without `file` the text is nobody's, and problems come
+ * without places in it.
+ */
+export function parseJsonConfig<T>(
+  text: string,
+  file: string | undefined,
+  schema: z.ZodType<T>,
+  label?: LoadConfigOptions["label"],
+): T {
+  const hint = "this is not JSON; correct the place named above";
+  return parseSource(readJsonSource(text), file, schema, label, hint).config;
+}
+
 function parseLocatedConfig<T>(
   text: string,
   file: string,
   schema: z.ZodType<T>,
   { env = process.env, label }: LoadConfigOptions,
 ): LocatedConfig<T> {
-  const source = readConfigSource(text, env);
+  return parseSource(readConfigSource(text, env), file, schema, label);
+}
+
+function parseSource<T>(
+  source: ConfigSource,
+  file: string | undefined,
+  schema: z.ZodType<T>,
+  label: LoadConfigOptions["label"],
+  syntaxHint?: string,
+): LocatedConfig<T> {
   const fail = (code: "CONFIG_SYNTAX" | "CONFIG_INVALID", problems: readonly ConfigProblem[]): never => {
     const labelOf = (path: ConfigPath): string | undefined => label?.(path, source.value);
-    throw serviceErrors.create(code, { problems: formatProblems(file, problems, labelOf) });
+    const values = { problems: formatProblems(file, problems, labelOf) };
+    const hint = code === "CONFIG_SYNTAX" ? syntaxHint : undefined;
+    throw serviceErrors.create(code, values, { ...(hint && { hint }) });
   };
   if (source.broken) return fail("CONFIG_SYNTAX", source.problems);
 
@@ -77,7 +103,7 @@ function parseLocatedConfig<T>(
   let result = schema.safeParse(value);
   if (!result.success && retype(value, source, result.error.issues)) result = schema.safeParse(value);
   if (result.success && source.problems.length === 0) {
-    return { config: result.data, locate: (path) => formatPlace(file, source.locate(path), path) };
+    return { config: result.data, locate: (path) => formatPlace(file ?? "", source.locate(path), path) };
   }
 
   const problems = [...source.problems];
@@ -153,7 +179,7 @@ function valueAt(value: unknown, path: ConfigPath): unknown {
 }
 
 function formatProblems(
-  file: string,
+  file: string | undefined,
   problems: readonly ConfigProblem[],
   labelOf: (path: ConfigPath) => string | undefined,
 ): string {
@@ -162,6 +188,7 @@ function formatProblems(
     .map(({ place, path, message }) => {
       const label = labelOf(path);
       const said = label === undefined ? message : `${label}: ${message}`;
+      if (file === undefined) return [formatPath(path), said].filter(Boolean).join(": ");
       return path.length === 0
         ? `${file}:${place.line}:${place.column}  ${said}`
         : `${formatPlace(file, place, path)}: ${said}`;

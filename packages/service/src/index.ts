@@ -6,6 +6,7 @@ export {
   loadConfig,
   loadLocatedConfig,
   parseConfig,
+  parseJsonConfig,
 } from "./config.ts";
 export { configJsonSchema, describeConfig } from "./describe.ts";
 export { serviceErrors } from "./errors.ts";

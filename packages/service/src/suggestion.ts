@@ -1,5 +1,26 @@
-/** The candidate that was probably meant by `word`, or undefined when none is near. */
+/** The candidate that was probably meant by `word`: a similar one, or the only one of which it is short. */
 export function suggest(word: string, candidates: Iterable<string>): string | undefined {
+  const all = [...candidates];
+  return nearest(word, all) ?? lengthened(word, all);
+}
+
+/** The only one that begins with the word, else the only one that has its letters in their order. */
+function lengthened(word: string, candidates: readonly string[]): string | undefined {
+  const short = word.toLowerCase();
+  if (short.length < 4) return undefined;
+  const begins = candidates.filter((each) => each.toLowerCase().startsWith(short));
+  const found =
+    begins.length > 0 ? begins : candidates.filter((each) => isShortFor(short, each.toLowerCase()));
+  return found.length === 1 ? found[0] : undefined;
+}
+
+function isShortFor(short: string, long: string): boolean {
+  let at = 0;
+  for (const letter of long) if (letter === short[at]) at++;
+  return short[0] === long[0] && at === short.length;
+}
+
+function nearest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
   for (const candidate of candidates) {

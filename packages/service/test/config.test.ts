@@ -167,6 +167,17 @@ describe("loading and describing", () => {
       token: "[hidden]",
       urls: ["amqp://me:[hidden]@host/x", "http://host:80/"],
     });
+    for (const [written, shown] of [
+      ["https://hooks.example.com/wh?tok=s3cret&x=1", "https://hooks.example.com/wh?[hidden]"],
+      ["https://hooks.example.com?s3cret#part", "https://hooks.example.com?[hidden]#part"],
+      ["https://s3cret@git.example.com:8443/a", "https://[hidden]@git.example.com:8443/a"],
+      ["http://:s3@cret@host/a/b", "http://[hidden]@host/a/b"],
+      ["amqp://me:s3@cret:x@host/x?login=s3cret", "amqp://me:[hidden]@host/x?[hidden]"],
+      ["cannot reach http://host/a?b=s3cret now", "cannot reach http://host/a?[hidden] now"],
+      ["is it a question? see http://host/a", "is it a question? see http://host/a"],
+      ["/path?with=query", "/path?with=query"],
+    ])
+      expect(describeConfig(written)).toBe(shown);
   });
 
   it("makes a JSON Schema of what is written, not of what is read", () => {

@@ -1,6 +1,6 @@
 /** Subscriptions as Leek has them: a JSON list, in an environment variable or in its `subscriptions.json`. */
 import { isPosthouseError } from "@posthouse/protocol";
-import { type LoadConfigOptions, parseConfig } from "@posthouse/service";
+import { type LoadConfigOptions, parseJsonConfig } from "@posthouse/service";
 import * as z from "zod";
 import { type LeekSurroundings, mostSubscriptions } from "./events.ts";
 import { nameOfRaw, type SubscriptionConfig, subscriptionSchema } from "./subscription.ts";
@@ -15,7 +15,7 @@ export function parseLeekSubscriptions(
   from: string,
   surroundings: LeekSurroundings = {},
 ): readonly SubscriptionConfig[] {
-  return parseConfig(literal(text), from, listSchema(surroundings), {}, labelOf);
+  return parseJsonConfig(text, from, listSchema(surroundings), labelOf);
 }
 
 /** What of a list can run, and what is wrong with the rest: a line for each problem, with its place. */
@@ -50,7 +50,7 @@ export function findLeekSubscriptions(
   });
   const problems = [z.array(entry, notList), apart].flatMap((schema) => {
     try {
-      parseConfig(literal(text), from, schema, {}, labelOf);
+      parseJsonConfig(text, from, schema, labelOf);
       return [];
     } catch (error) {
       if (!isPosthouseError(error)) throw error;
@@ -63,7 +63,7 @@ export function findLeekSubscriptions(
 /** Reads one subscription, such as it is given to the control API: in our own form, or in Leek's with `compat: leek`. */
 export function parseSubscription(value: unknown): SubscriptionConfig {
   const name = nameOfRaw(value);
-  return parseConfig(literal(JSON.stringify(value)), "subscription", subscriptionSchema, {}, () => name);
+  return parseJsonConfig(JSON.stringify(value), undefined, subscriptionSchema, () => name);
 }
 
 /** What follows the end of the list in a damaged file; undefined when the text is no list with something behind it. */
@@ -86,9 +86,6 @@ export function splitDamagedList(text: string): { readonly list: string; readonl
   }
   return undefined;
 }
-
-/** In Leek's texts a `${` stands for itself. */
-const literal = (text: string): string => text.replaceAll("${", "$$${");
 
 const notList = { error: "expected a JSON list of subscriptions: [{…}, {…}]" };
 

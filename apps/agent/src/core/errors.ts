@@ -41,6 +41,7 @@ type Code =
   | "SUBSCRIPTION_RENAMED"
   | "SUBSCRIPTION_STOPPED"
   | "SUBSCRIPTION_NOT_REDIS"
+  | "SUBSCRIPTION_NOT_RABBITMQ"
   | "SUBSCRIPTIONS_TOO_MANY"
   | "SUBSCRIPTIONS_FILE_MISSING"
   | "SUBSCRIPTIONS_FILE_UNUSABLE"
@@ -56,6 +57,7 @@ type Code =
   | "BROKER_NOT_MASTER"
   | "BROKER_CLOSED"
   | "BROKER_QUEUE_GONE"
+  | "BROKER_QUEUE_USED"
   | "BROKER_OBJECT_DIFFERS"
   | "BROKER_OUTPUT_LIMIT"
   | "EVENTS_TARGET_UNREACHABLE"
@@ -195,6 +197,10 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
   SUBSCRIPTION_NOT_REDIS: {
     message: "the subscription {name} is not of Redis: only there Leek's agent leaves something behind",
   },
+  SUBSCRIPTION_NOT_RABBITMQ: {
+    message: "the subscription {name} is not of RabbitMQ: it has no queue that could be deleted",
+    hint: "remove it without queue=delete",
+  },
   SUBSCRIPTIONS_TOO_MANY: { message: "there are {most} subscriptions already, and not more in one agent" },
   SUBSCRIPTIONS_FILE_MISSING: {
     message: "the file of subscriptions {file} is not there",
@@ -245,6 +251,10 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
   BROKER_QUEUE_GONE: {
     message: "the queue {queue} was deleted on the broker at {address}",
     hint: "it is declared again; what it held is lost",
+  },
+  BROKER_QUEUE_USED: {
+    message: "the queue {queue} on the broker at {address} stays: something else receives from it",
+    hint: "another subscription or agent; with that one gone too, rabbitmqctl delete_queue deletes it",
   },
   BROKER_OBJECT_DIFFERS: {
     message:

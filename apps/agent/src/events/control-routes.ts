@@ -27,6 +27,15 @@ export const selection: z.ZodType<{
   { error: 'expected either {"ids": [1, 2]} or {"subscription": "NAME"} for all of it' },
 );
 
+export const removalQuery: z.ZodType<{ readonly queue: "keep" | "delete" }> = z.strictObject({
+  queue: z
+    .enum(["keep", "delete"])
+    .default("keep")
+    .describe(
+      "delete: also deletes the queue at RabbitMQ, with what is in it, unless something else receives from it",
+    ),
+});
+
 export const cleanUpBody: z.ZodType<{ readonly dry_run: boolean }> = z.strictObject({
   dry_run: z.boolean().describe("true: only tell; false: deliver or remove it"),
 });
@@ -88,8 +97,9 @@ export const controlRoutes: Readonly<Record<ControlOperation, ControlRoute>> = {
   removeSubscription: {
     method: "DELETE",
     path: one,
-    summary: "Removes one that was added",
-    refusals: [404, 409],
+    summary: "Removes one that was added; its queue at RabbitMQ stays unless that is to be deleted",
+    query: removalQuery,
+    refusals: [404, 409, 422],
   },
   startSubscription: {
     method: "POST",

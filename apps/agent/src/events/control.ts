@@ -4,7 +4,14 @@ import type { Log } from "@posthouse/service";
 import * as z from "zod";
 import type { Exchange } from "../http/exchange.ts";
 import { BodyRefused, readJson } from "../http/json-body.ts";
-import { type ControlOperation, cleanUpBody, controlRoutes, listQuery, selection } from "./control-routes.ts";
+import {
+  type ControlOperation,
+  cleanUpBody,
+  controlRoutes,
+  listQuery,
+  removalQuery,
+  selection,
+} from "./control-routes.ts";
 import { exportDeadLetters } from "./dead-letter-export.ts";
 import type { EventsJob, SubscriptionStatus } from "./job.ts";
 import type { WantedState } from "./messages.ts";
@@ -66,9 +73,9 @@ export function createEventsControl(job: EventsJob, log: Log): EventsControl {
     addSubscription: async ({ body }) => statusOf(await job.call("add", await body()), 201),
     readSubscription: ({ name }) => statusOf(name),
     changeSubscription: async ({ name, body }) => then(name, job.call("change", name, await body())),
-    async removeSubscription({ name }) {
-      await job.call("remove", name);
-      return ok({ removed: name });
+    async removeSubscription({ name, query }) {
+      const { queue } = removalQuery.parse(query);
+      return ok(await job.call("remove", name, { deleteQueue: queue === "delete" }));
     },
     startSubscription: want("running"),
     pauseSubscription: want("paused"),
@@ -83,7 +90,7 @@ export function createEventsControl(job: EventsJob, log: Log): EventsControl {
       return ok({ deadLetters: await job.call("listDeadLetters", { subscription, after, limit }) });
     },
     replayDeadLetters: async ({ body }) =>
-      ok({ replayed: await job.call("replayDeadLetters", selection.parse(await body())) }),
+      ok(await job.call("replayDeadLetters", selection.parse(await body()))),
     dropDeadLetters: async ({ body }) =>
       ok({ dropped: await job.call("dropDeadLetters", selection.parse(await body())) }),
   };
@@ -164,6 +171,7 @@ const statuses: Readonly<Record<string, number>> = {
   SUBSCRIPTION_FIXED: 409,
   SUBSCRIPTION_STOPPED: 409,
   SUBSCRIPTION_NOT_REDIS: 409,
+  SUBSCRIPTION_NOT_RABBITMQ: 409,
   SUBSCRIPTIONS_TOO_MANY: 409,
   SUBSCRIPTION_RENAMED: 400,
 };

@@ -29,6 +29,13 @@ export interface DeadLetter extends NewDeadLetter {
   readonly count: number;
 }
 
+/** Why it cannot be replayed; undefined when it can. */
+export function replayObstacle({ record }: Pick<DeadLetter, "record">): string | undefined {
+  const { kind } = decodeMessage(record);
+  if (kind === "cut") return "only its beginning was kept";
+  return kind === "unknown" ? "it was written by another version of the agent" : undefined;
+}
+
 export interface DeadLetterQuery {
   readonly subscription?: string | undefined;
   /** Those after this id, in order of ids. Default 0. */
@@ -287,7 +294,12 @@ function letterOf(row: Record<string, SQLOutputValue>): DeadLetter {
 /** As it is listed and exported: what was received as text where it is UTF-8, else in base64. */
 export function describeDeadLetter({ record, firstAt, lastAt, ...letter }: DeadLetter): object {
   const decoded = decodeMessage(record);
-  const times = { firstAt: new Date(firstAt).toISOString(), lastAt: new Date(lastAt).toISOString() };
+  const obstacle = replayObstacle({ record });
+  const times = {
+    firstAt: new Date(firstAt).toISOString(),
+    lastAt: new Date(lastAt).toISOString(),
+    ...(obstacle && { cannotReplay: obstacle }),
+  };
   if (decoded.kind === "unknown")
     return { ...letter, ...times, base64: Buffer.from(record).toString("base64") };
   if (decoded.kind === "cut")

@@ -17,6 +17,7 @@ import type { RunningSubscription } from "./subscription.ts";
 export interface Planned {
   readonly config: SubscriptionConfig;
   readonly origin: SubscriptionOrigin;
+  readonly brokerKind: SubscriptionReport["brokerKind"];
   readonly wanted: WantedState;
 }
 
@@ -131,12 +132,12 @@ export function createFleet({ start, log }: FleetOptions): Fleet {
 
     report(): SubscriptionReport[] {
       if (this.planned === undefined) return [];
-      const { config, origin, wanted } = this.planned;
+      const { config, origin, brokerKind, wanted } = this.planned;
       const running = this.#running?.report();
       const state = stateOf(wanted, running, this.#failure);
       const lastError = this.#failure ?? latest(running?.broker.lastError, running?.target.lastError);
       const settings = describeConfig(config) as Record<string, unknown>;
-      return [{ name: this.name, origin, wanted, state, lastError, settings, running }];
+      return [{ name: this.name, origin, brokerKind, wanted, state, lastError, settings, running }];
     }
   }
 
@@ -181,8 +182,9 @@ function stateOf(
   const { broker, target } = running;
   if (wanted !== "running") return wanted;
   if (broker.state === "connecting") return broker.lastError === undefined ? "connecting" : "retrying";
-  if (broker.state === "blocked") return "blocked";
-  return target.state === "failing" || target.state === "held" ? target.state : "running";
+  if (running.blockedBy !== undefined) return "blocked";
+  if (target.state === "failing" || target.state === "held") return target.state;
+  return broker.pair?.isLeading === false ? "standby" : "running";
 }
 
 function latest(one: ReportedError | undefined, other: ReportedError | undefined): ReportedError | undefined {

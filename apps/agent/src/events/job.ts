@@ -6,7 +6,7 @@ import type { Log, Part } from "@posthouse/service";
 import type { EventsConfig } from "../config/events.ts";
 import type { JobHealth } from "../core/health.ts";
 import { createJobThread, type JobThread } from "./job-thread.ts";
-import type { EventsReport, SubscriptionReport } from "./messages.ts";
+import type { EventsReport, Obstacle, SubscriptionReport } from "./messages.ts";
 import { createRates, type EventRates } from "./rates.ts";
 
 export interface EventsJobOptions {
@@ -42,9 +42,12 @@ export interface EventsStatus {
 export interface SubscriptionStatus {
   readonly name: string;
   readonly origin: SubscriptionReport["origin"];
+  readonly brokerKind: SubscriptionReport["brokerKind"];
   readonly wanted: SubscriptionReport["wanted"];
   readonly state: SubscriptionReport["state"];
   readonly lastError: SubscriptionReport["lastError"];
+  /** What holds it back, and why; whatever its state. */
+  readonly blockedBy: Obstacle | undefined;
   /** Events a second, over the last ten seconds. */
   readonly rates: EventRates;
   /** Age of the oldest event that is not delivered. */
@@ -134,17 +137,19 @@ export function createEventsJob({ state, config, log }: EventsJobOptions): Event
   };
 }
 
-/** It receives, and what came is delivered in time. */
+/** It receives, and what came is delivered in time, unless that is for the other one of its pair to do. */
 function isCurrent({ state, running, settings }: SubscriptionReport): boolean {
   const windowMs = Number(settings.batch_max_window_in_seconds) * 1000;
-  return state === "running" && (running?.metrics.spoolAgeMs ?? 0) <= 2 * windowMs + 5000;
+  return (
+    (state === "running" || state === "standby") && (running?.metrics.spoolAgeMs ?? 0) <= 2 * windowMs + 5000
+  );
 }
 
 function statusOf(report: SubscriptionReport, rates: EventRates): SubscriptionStatus {
-  const { name, origin, wanted, state, lastError, running, settings } = report;
+  const { name, origin, brokerKind, wanted, state, lastError, running, settings } = report;
   const metrics = running?.metrics;
   return {
-    ...{ name, origin, wanted, state, lastError, rates },
+    ...{ name, origin, brokerKind, wanted, state, lastError, rates, blockedBy: running?.blockedBy },
     lagSeconds: Math.round((metrics?.spoolAgeMs ?? 0) / 1000),
     spool: {
       records: metrics?.spoolRecords ?? 0,

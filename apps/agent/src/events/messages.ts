@@ -1,4 +1,5 @@
 /** What goes between the thread that serves and the thread of the events job. Reports, answers and logs hold no secrets. */
+import type { BrokerList } from "./broker-address.ts";
 import type { PipelineMetrics } from "./event-counters.ts";
 import type { OutletStatus } from "./outlet.ts";
 import type { SourceStatus } from "./source.ts";
@@ -8,10 +9,11 @@ export type WantedState = "running" | "paused" | "stopped";
 
 /**
  * How it is with a subscription. connecting, retrying: to the broker, for the first time or again; blocked: the broker
- * or the disk holds it back; failing, held: at the receiver; broken: it could not be started, and is tried again.
+ * or the disk holds it back; failing, held: at the receiver; standby: the other agent of the pair delivers; broken: it could not be started, and is tried again.
  */
 export type SubscriptionState =
   | "running"
+  | "standby"
   | "starting"
   | "connecting"
   | "retrying"
@@ -23,7 +25,7 @@ export type SubscriptionState =
   | "broken";
 
 export const subscriptionStates: readonly SubscriptionState[] = [
-  ...(["running", "starting", "connecting", "retrying", "blocked"] as const),
+  ...(["running", "standby", "starting", "connecting", "retrying", "blocked"] as const),
   ...(["failing", "held", "paused", "stopped", "broken"] as const),
 ];
 
@@ -38,6 +40,7 @@ export interface ReportedError {
 export interface SubscriptionReport {
   readonly name: string;
   readonly origin: SubscriptionOrigin;
+  readonly brokerKind: BrokerList["kind"];
   readonly wanted: WantedState;
   readonly state: SubscriptionState;
   readonly lastError: ReportedError | undefined;
@@ -47,7 +50,14 @@ export interface SubscriptionReport {
   readonly running: RunningReport | undefined;
 }
 
+/** What holds a subscription back, and why. */
+export interface Obstacle {
+  readonly by: "broker" | "disk";
+  readonly message: string;
+}
+
 export interface RunningReport {
+  readonly blockedBy: Obstacle | undefined;
   readonly broker: SourceStatus;
   readonly target: OutletStatus & { readonly address: string };
   readonly metrics: PipelineMetrics;
@@ -90,12 +100,33 @@ export interface DeadLetterSelection {
   readonly subscription?: string | undefined;
 }
 
+export interface ReplayedDeadLetters {
+  readonly replayed: number;
+  /** Those that were not, by why. */
+  readonly left: readonly { readonly reason: string; readonly letters: number }[];
+}
+
+export interface RemovedSubscription {
+  readonly removed: string;
+  /** Its queue at RabbitMQ. */
+  readonly queue?:
+    | {
+        readonly name: string;
+        readonly isDeleted: boolean;
+        /** What was in it, when it is deleted. */
+        readonly messages?: number;
+        /** What becomes of it, or why it is still there. */
+        readonly note?: string;
+      }
+    | undefined;
+}
+
 /** What may be asked of the thread. `undefined` stands for what has no answer but that it is done. */
 export interface EventsCalls {
   /** Verifies broker and receiver first; the name. */
   add(value: unknown): Promise<string>;
   change(name: string, value: unknown): Promise<void>;
-  remove(name: string): Promise<void>;
+  remove(name: string, options: { readonly deleteQueue: boolean }): Promise<RemovedSubscription>;
   want(name: string, state: WantedState): Promise<void>;
   restart(name: string): Promise<void>;
   /** What Leek's agent left in Redis, and what becomes of it; only told of with `dryRun`. */
@@ -107,8 +138,8 @@ export interface EventsCalls {
     readonly limit?: number | undefined;
     readonly whole?: boolean;
   }): Promise<readonly ListedDeadLetter[]>;
+  replayDeadLetters(selection: DeadLetterSelection): Promise<ReplayedDeadLetters>;
   /** How many. */
-  replayDeadLetters(selection: DeadLetterSelection): Promise<number>;
   dropDeadLetters(selection: DeadLetterSelection): Promise<number>;
 }
 

@@ -1,7 +1,6 @@
 import type { Distribution, Labels, Metrics } from "../core/metrics.ts";
 import type { EventsJob } from "./job.ts";
 import { type RunningReport, type SubscriptionReport, subscriptionStates } from "./messages.ts";
-import type { RedisSourceStatus } from "./redis/redis-source.ts";
 import type { SourceState } from "./source.ts";
 
 const brokerStates: readonly SourceState[] = ["stopped", "connecting", "receiving", "blocked", "paused"];
@@ -74,7 +73,7 @@ export function registerEventMetrics(metrics: Metrics, jobOf: () => EventsJob | 
   total(
     "overlap",
     "Messages that the other agent of a pair may have delivered too, when the lease changed hands.",
-    ({ broker }) => (broker as Partial<RedisSourceStatus>).pair?.overlap ?? 0,
+    ({ broker }) => broker.pair?.overlap ?? 0,
   );
   gauge("unconfirmed_messages", "Messages received, and not durable yet.", ({ broker }) => broker.pending);
   total(

@@ -9,6 +9,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import type { Log, Part } from "@posthouse/service";
 import type { SpoolRecord } from "../spool/reader.ts";
 import type { Spool } from "../spool/spool.ts";
+import { BurialLog } from "./burial-log.ts";
 import type { BrokerMessage } from "./celery/message.ts";
 import type { Poison } from "./celery/poison.ts";
 import { type Again, type ReceivedEvent, readEvents } from "./celery/received-event.ts";
@@ -99,6 +100,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   let reading: Promise<void> | undefined;
   let stopping: Promise<void> | undefined;
   const burying = new Set<Promise<void>>();
+  const burialLog = new BurialLog(log);
   let deadLetterError: PipelineStatus["deadLetterError"];
   setMaxListeners(0, ending.signal);
 
@@ -186,6 +188,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
       await sleep(retryMs, undefined, { signal: ending.signal }).catch(() => {});
     }
     for (const { reason } of letters) counters.countDead(reason, 1);
+    burialLog.note(letters.map(({ reason }) => reason));
     return true;
   }
 
@@ -301,6 +304,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
     await reading;
     outlet.stop();
     await Promise.all([...lanes.map((lane) => lane.finish()), ...burying]);
+    burialLog.stop();
     clearTimeout(abort);
     outlet.abort();
   }

@@ -13,7 +13,9 @@ import type { SubscriptionConfig } from "../config/subscription.ts";
 import { Clashes } from "../config/subscription-clashes.ts";
 import { agentErrors } from "../core/errors.ts";
 import { findSetAside, setAsideStateDatabase } from "../core/state-database.ts";
-import { createDeadLetters, describeDeadLetter } from "./dead-letters.ts";
+import { deleteQueueAfter } from "./amqp/queue-deletion.ts";
+import { formatHost } from "./broker-address.ts";
+import { createDeadLetters, describeDeadLetter, replayObstacle } from "./dead-letters.ts";
 import { createFleet, type Planned } from "./fleet.ts";
 import type {
   DeadLetterSelection,
@@ -42,6 +44,8 @@ const cleanUpWithinMs = 50_000;
 const wholePage = 20;
 const lostWithIt =
   "subscriptions that were added at run time and the dead letters are in it, and those that were paused or stopped run again";
+const queueStays =
+  "it stays at RabbitMQ, bound to the exchange, and grows until RabbitMQ stops all publishers, unless it has a policy or is deleted";
 /** Of a body in a list. */
 const shownCharacters = 2000;
 
@@ -104,9 +108,11 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
         );
       else {
         const clash = clashes.add(config);
+        const brokerKind = brokersOf(config).kind;
         if (clash !== undefined)
           found.push(`subscription ${config.name} (${origin}) is left out: ${clash.message}`);
-        else next.set(config.name, { config, origin, wanted: wanted.get(config.name) ?? "running" });
+        else
+          next.set(config.name, { config, origin, brokerKind, wanted: wanted.get(config.name) ?? "running" });
       }
     };
     for (const each of config.subscriptions) add(each, "configuration");
@@ -183,11 +189,19 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
     }
   }
 
-  async function replay(ids: readonly number[]): Promise<number> {
+  async function replay(ids: readonly number[], onLeft: (reason: string) => void): Promise<number> {
     let replayed = 0;
     for (const id of ids) {
       const [letter] = deadLetters.list({ after: id - 1, limit: 1 });
-      if (letter?.id !== id) continue;
+      if (letter?.id !== id) {
+        onLeft("there is none with that id");
+        continue;
+      }
+      const obstacle = replayObstacle(letter);
+      if (obstacle !== undefined) {
+        onLeft(obstacle);
+        continue;
+      }
       const { subscription } = letter;
       const running = fleet.running(subscription);
       if (running === undefined) throw agentErrors.create("SUBSCRIPTION_STOPPED", { name: subscription });
@@ -229,12 +243,45 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
         store.put(name, value);
       });
     },
-    remove: (name) =>
-      change(name, (store) => {
-        findAdded(name);
-        store.remove(name);
-        store.want(name, "running");
-      }),
+    async remove(name, { deleteQueue }) {
+      findAdded(name);
+      const { config } = find(name);
+      const brokers = brokersOf(config);
+      const remove = (): Promise<void> =>
+        change(name, (store) => {
+          findAdded(name);
+          store.remove(name);
+          store.want(name, "running");
+        });
+      if (brokers.kind === "redis") {
+        if (deleteQueue) throw agentErrors.create("SUBSCRIPTION_NOT_RABBITMQ", { name });
+        await remove();
+        return { removed: name };
+      }
+      if (!deleteQueue) {
+        await remove();
+        return { removed: name, queue: { name: config.queue, isDeleted: false, note: queueStays } };
+      }
+      const places = placesOf(config);
+      for (const { config: other } of planned.values())
+        if (
+          other.name !== name &&
+          other.queue === config.queue &&
+          placesOf(other).some((place) => places.includes(place))
+        )
+          throw agentErrors.create("BROKER_QUEUE_USED", {
+            queue: other.queue,
+            address: places.join(", "),
+          });
+      const done = await deleteQueueAfter(brokers.addresses, config.queue, remove);
+      return {
+        removed: name,
+        queue:
+          "failure" in done
+            ? { name: config.queue, isDeleted: false, note: `${done.failure.message}; ${queueStays}` }
+            : { name: config.queue, isDeleted: true, messages: done.messages },
+      };
+    },
     want: (name, state) =>
       change(name, (store) => {
         find(name);
@@ -270,8 +317,10 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
     },
     async replayDeadLetters(selection) {
       let replayed = 0;
-      for await (const ids of selected(selection)) replayed += await replay(ids);
-      return replayed;
+      const left = new Map<string, number>();
+      const onLeft = (reason: string): void => void left.set(reason, (left.get(reason) ?? 0) + 1);
+      for await (const ids of selected(selection)) replayed += await replay(ids, onLeft);
+      return { replayed, left: [...left].map(([reason, letters]) => ({ reason, letters })) };
     },
     async dropDeadLetters(selection) {
       let dropped = 0;
@@ -321,6 +370,14 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
       store = undefined;
     },
   };
+}
+
+/** Where queues of its name would be the same queue. */
+function placesOf(config: SubscriptionConfig): string[] {
+  const { addresses, kind } = brokersOf(config);
+  return kind === "amqp"
+    ? addresses.map((each) => `${formatHost(each)}/${encodeURIComponent(each.vhost)}`)
+    : [];
 }
 
 function shortened(described: object): ListedDeadLetter {

@@ -32,7 +32,7 @@ export class SourceRecord {
     // A disk that is now full and now not would fill the log, too.
     if (state === "connecting" || before === "blocked" || (before === "receiving" && state === "blocked"))
       return;
-    this.#log.info({ broker: this.broker, state }, "source of events");
+    this.#log.info({ broker: this.broker, state }, `the source of events is ${state}`);
   }
 
   /** There is no connection now, for this reason; the log has the same one again once a minute. */

@@ -18,6 +18,19 @@ export interface Intake {
 
 export type SourceState = "stopped" | "connecting" | "receiving" | "blocked" | "paused";
 
+/** Of one of two agents, of which one delivers (Redis only). */
+export interface PairStatus {
+  readonly isLeading: boolean;
+  /** What the standby holds in case that it has to lead. */
+  readonly held: number;
+  /** Given up before their time, because they were too many bytes. */
+  readonly heldShort: number;
+  /** Delivered when the lease changed hands: the other one may have delivered them too. */
+  readonly overlap: number;
+  /** Times at which we began to lead. */
+  readonly takeovers: number;
+}
+
 export interface SourceStatus {
   readonly state: SourceState;
   /** The broker in use, without its password. */
@@ -32,6 +45,9 @@ export interface SourceStatus {
   readonly dropped: number;
   /** Received, and not durable yet. */
   readonly pending: number;
+  /** Why the broker holds us back, in its words; while it does. */
+  readonly heldBackFor?: string | undefined;
+  readonly pair?: PairStatus | undefined;
 }
 
 /** A connection to one subscription's broker that is made again for ever. `stop` settles what is pending first. */

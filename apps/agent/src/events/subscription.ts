@@ -8,13 +8,13 @@ import type { BrokerList } from "./broker-address.ts";
 import { parseBrokerUrls } from "./broker-url.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 import { createIntake } from "./intake.ts";
-import type { RunningReport } from "./messages.ts";
+import type { Obstacle, RunningReport } from "./messages.ts";
 import { createPipeline } from "./pipeline.ts";
 import { createRedisSource } from "./redis/redis-source.ts";
 import { createLeekSink } from "./sinks/leek.ts";
 import type { Sink } from "./sinks/sink.ts";
 import { createWebhookSink } from "./sinks/webhook.ts";
-import type { Intake, Source } from "./source.ts";
+import type { Intake, Source, SourceStatus } from "./source.ts";
 import { largestRecordBytes } from "./spooled-message.ts";
 
 export interface SubscriptionSurroundings {
@@ -72,8 +72,10 @@ export async function startSubscription(
     resume: () => pipeline.resume(),
     report() {
       const { writeErrors, readErrors, settleErrors } = spool.counters;
+      const broker = source.status;
       return {
-        broker: source.status,
+        broker,
+        blockedBy: obstacleOf(broker, spool.obstacle),
         target: { ...pipeline.status, address: sink.target },
         metrics: pipeline.metrics(),
         intake: { ...intake.counters },
@@ -92,6 +94,12 @@ export async function startSubscription(
 
 /** A segment holds at least one record and goes as a whole, so the spool has room for the last one and a next. */
 const recordBytesOf = (spoolSize: number): number => Math.min(largestRecordBytes, Math.floor(spoolSize / 4));
+
+function obstacleOf({ state, heldBackFor }: SourceStatus, spool: Error | undefined): Obstacle | undefined {
+  if (spool !== undefined) return { by: "disk", message: spool.message };
+  if (heldBackFor !== undefined) return { by: "broker", message: heldBackFor };
+  return state === "blocked" ? { by: "disk", message: "it is slower than what arrives" } : undefined;
+}
 
 export function createSource(config: SubscriptionConfig, intake: Intake, log: Log): Source {
   const { name, exchange, queue, routing_key: routingKey } = config;

@@ -14,7 +14,7 @@ export class BodyRefused extends Error {
 export async function readJsonBytes(exchange: Exchange, maxBytes: number): Promise<Buffer> {
   const type = headerValue(exchange, "content-type") ?? "";
   if (!/^\s*application\/([\w.-]+\+)?json\s*(;|$)/i.test(type))
-    throw new BodyRefused(415, "expected application/json");
+    throw new BodyRefused(415, "expected the header Content-Type: application/json");
   return readBody(exchange, maxBytes);
 }
 

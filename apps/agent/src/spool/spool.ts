@@ -65,6 +65,8 @@ export interface Spool extends Part {
   readonly isFull: boolean;
   /** The position after the last record that is durable; 0 while it does not run. */
   readonly end: number;
+  /** Why nothing more is taken: SPOOL_WRITE_FAILED or SPOOL_FULL; undefined when that is not so, or for moments only. */
+  readonly obstacle: Error | undefined;
   /** Calls back each time it is no longer full; returns what ends that. */
   onRoom(listener: () => void): () => void;
   readonly counters: Readonly<SpoolCounters>;
@@ -90,9 +92,10 @@ export function createSpool(options: SpoolOptions): Spool {
   const bytesOnDisk = (): number => bytesAtStart + counters.bytesIn - bytesRemoved;
   const pendingBytes = (): number => open?.writer.pendingBytes ?? 0;
   const usedBytes = (): number => bytesOnDisk() + pendingBytes();
+  const lowBytes = 0.75 * maxBytes;
   const room = createRoom(
     [
-      { bytes: usedBytes, highBytes: 0.9 * maxBytes, lowBytes: 0.75 * maxBytes },
+      { bytes: usedBytes, highBytes: 0.9 * maxBytes, lowBytes },
       { bytes: pendingBytes, highBytes: 0.5 * memoryBytes, lowBytes: 0.25 * memoryBytes },
     ],
     () => open?.writer.failure !== undefined,
@@ -284,6 +287,12 @@ export function createSpool(options: SpoolOptions): Spool {
     },
     get end() {
       return open?.writer.end ?? 0;
+    },
+    get obstacle() {
+      if (open?.writer.failure !== undefined) return open.writer.failure;
+      return room.isFull && usedBytes() > lowBytes
+        ? agentErrors.create("SPOOL_FULL", { directory, limit: maxBytes })
+        : undefined;
     },
     onRoom: room.onRoom,
     counters,

@@ -82,6 +82,7 @@ describe.runIf("path" in rabbitMq)("a source of RabbitMQ", () => {
     };
     proxy.inject(frame(60, "\x0alow memory"));
     await until("it shows", async () => under.source.status.state === "blocked");
+    expect(under.source.status.heldBackFor).toBe("low memory");
     proxy.inject(frame(61, ""));
     await receiving(under);
     await under.source.stop(5000);

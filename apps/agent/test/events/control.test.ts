@@ -1,5 +1,6 @@
 import { exchangeBytes } from "@posthouse/testkit/raw-http";
 import { until } from "@posthouse/testkit/until";
+import { startWebhookReceiver } from "@posthouse/testkit/webhook-receiver";
 import { describe, expect, it } from "vitest";
 import type { Json } from "./captures.ts";
 import { isRunning, startEventsHarness } from "./job-harness.ts";
@@ -45,6 +46,20 @@ describe.skipIf("missing" in redis)("control of subscriptions over HTTP", () => 
       expect(text).toContain("bill-prod");
       for (const secret of ["geheim", "the-app-key", "s3cret-of-admin"]) expect(text).not.toContain(secret);
     }
+  });
+
+  it("shows a webhook's address without what may be a secret in it", async () => {
+    await using hooks = await startWebhookReceiver();
+    await using harness = await startEventsHarness(() => []);
+    const { broker, app_name, app_env } = harness.settings("shop");
+    const settings = { broker, app_name, app_env, webhook: { url: `${hooks.url}/wh?tok=s3cret` } };
+    const added = await harness.ask("subscriptions", post(settings));
+    const shown = { url: `${hooks.url}/wh?[hidden]` };
+    expect(added).toMatchObject({ status: 201, body: { settings: { webhook: shown } } });
+    const admin = { headers: { authorization: "Bearer s3cret-of-admin" } };
+    const status = await (await fetch(`${harness.admin}/status`, admin)).text();
+    for (const text of [JSON.stringify(added), status, JSON.stringify(harness.entries)])
+      expect(text).not.toContain("tok=");
   });
 
   it("adds one after trying broker and receiver, keeps it over a restart, and removes it", async () => {

@@ -1,8 +1,9 @@
 /** What docs/guide/events.md and from-leek.md show, as it is written, on other ports and with a real broker. */
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { type LeekApi, startLeekApi } from "@posthouse/testkit/leek-api";
 import { type PosthouseProcess, startPosthouse } from "@posthouse/testkit/posthouse-process";
 import { needRabbitMq, type RabbitMq, startRabbitMq } from "@posthouse/testkit/rabbitmq";
@@ -16,8 +17,15 @@ if ("missing" in found) process.stderr.write(`SKIPPED: the guide of events; ${fo
 const folder = mkdtempSync(join(tmpdir(), "posthouse-events-guide-"));
 const guide = (name: string): string =>
   readFileSync(join(import.meta.dirname, "../../../../docs/guide", name), "utf8");
-const block = (page: string, language: string): string =>
-  new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, "m").exec(page)?.[1] ?? "";
+const blocks = (page: string, language: string): string[] =>
+  [...page.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, "gm"))].map(
+    ([, text]) => text ?? "",
+  );
+const block = (page: string, language: string): string => blocks(page, language)[0] ?? "";
+
+/** Rejects unless it ends well. */
+const shell = (text: string, env: Record<string, string>): Promise<{ stdout: string }> =>
+  promisify(execFile)("sh", ["-ec", text], { env: { ...process.env, ...env }, timeout: 60_000 });
 
 describe.skipIf("missing" in found)("the guide of events", () => {
   let rabbit: RabbitMq;
@@ -50,23 +58,31 @@ describe.skipIf("missing" in found)("the guide of events", () => {
 
   it("starts as it is written", async () => {
     const port = await freePort();
-    const text = block(guide("events.md"), "yaml")
-      .replace("9400", String(port))
-      .replace("127.0.0.1:5672", `127.0.0.1:${rabbit.port}`)
-      .replace("http://127.0.0.1:5000", api.url);
-    writeFileSync(join(folder, "posthouse.yaml"), text);
+    const local = (text: string): string =>
+      text
+        .replaceAll("9400", String(port))
+        .replaceAll("127.0.0.1:5672", `127.0.0.1:${rabbit.port}`)
+        .replaceAll("http://127.0.0.1:5000", api.url);
+    writeFileSync(join(folder, "posthouse.yaml"), local(block(guide("events.md"), "yaml")));
     const [, command = ""] = /^posthouse (agent .*)$/m.exec(guide("events.md")) ?? [];
     const env = { ADMIN_TOKEN: "t0ken", LEEK_KEY: "the-key" };
     const agent = startPosthouse(command.split(" "), { cwd: folder, env });
     try {
       await deliversOne(agent, "guide-1");
-      const curl = block(guide("events.md"), "sh").replace("9400", String(port));
-      const { stdout, status } = spawnSync("sh", ["-c", curl], {
-        encoding: "utf8",
-        env: { ...process.env, ...env },
-      });
-      expect(status).toBe(0);
+      const curl = local(block(guide("events.md"), "sh"));
+      const { stdout } = await shell(curl, env);
       expect(JSON.parse(stdout)).toMatchObject({ subscriptions: [{ name: "shop-prod", state: "running" }] });
+      const changes = await shell(local(blocks(guide("events.md"), "sh")[1] ?? ""), env);
+      expect(
+        changes.stdout
+          .trim()
+          .split("\n")
+          .map((line) => JSON.parse(line)),
+      ).toMatchObject([
+        { name: "bill-prod", origin: "added", settings: { batch_max_window_in_seconds: 5 } },
+        { name: "bill-prod", settings: { batch_max_window_in_seconds: 10 } },
+        { removed: "bill-prod", queue: { name: "leek.bill", isDeleted: true } },
+      ]);
       agent.signal("SIGTERM");
       expect(await agent.exited).toBe(0);
       expect(agent.output()).not.toContain("the-key");

@@ -34,12 +34,19 @@ export interface EventsHarness extends AsyncDisposable {
 
 const token = "s3cret-of-admin";
 
+/** Runs in a folder of its own, or in a given one, which stays. */
 export async function startEventsHarness(
   first: (settings: EventsHarness["settings"]) => Json[],
-  /** A path for `subscriptions_file`; below the harness's folder. */
-  { subscriptionsFile }: { readonly subscriptionsFile?: string } = {},
+  {
+    subscriptionsFile,
+    folder: given,
+  }: {
+    /** A path for `subscriptions_file`; below the harness's folder. */
+    readonly subscriptionsFile?: string;
+    readonly folder?: string;
+  } = {},
 ): Promise<EventsHarness> {
-  const folder = await mkdtemp(join(tmpdir(), "posthouse-events-"));
+  const folder = given ?? (await mkdtemp(join(tmpdir(), "posthouse-events-")));
   const redis = await startRedis();
   const api = await startLeekApi({ appKey: "the-app-key" });
   const client = await startClient(redis);
@@ -134,7 +141,7 @@ export async function startEventsHarness(
       client.disconnect();
       await api[Symbol.asyncDispose]();
       await redis[Symbol.asyncDispose]();
-      await rm(folder, { recursive: true, force: true });
+      if (given === undefined) await rm(folder, { recursive: true, force: true });
     },
   };
   return harness;

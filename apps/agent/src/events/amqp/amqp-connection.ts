@@ -42,6 +42,8 @@ export interface AmqpConnection {
   ack(deliveryTag: number): void;
   /** Resolves when nothing is delivered any more. */
   cancel(): Promise<void>;
+  /** Deletes a queue that nobody consumes from, if it is there; how many messages it held. @throws BROKER_… */
+  deleteQueue(queue: string): Promise<number>;
   /** Waits for the broker at most `deadlineMs`. */
   close(deadlineMs: number): Promise<void>;
 }
@@ -172,6 +174,25 @@ class OpenConnection implements AmqpConnection {
 
   async cancel(): Promise<void> {
     await this.#channel?.cancel(this.#consumerTag).catch(() => {});
+  }
+
+  async deleteQueue(queue: string): Promise<number> {
+    try {
+      const deleted = async (): Promise<number> => {
+        const channel = await this.#model.createChannel();
+        channel.on("error", () => {}); // what it is about rejects the call
+        const { messageCount } = await channel.deleteQueue(queue, { ifUnused: true });
+        await channel.close();
+        return messageCount;
+      };
+      return await withDeadline(deleted(), this.#address, answerMs, "to delete the queue");
+    } catch (error) {
+      const { code, message } = error as Error & { code?: unknown };
+      const address = formatHost(this.#address);
+      if (code === 406 && message.includes("in use"))
+        throw agentErrors.create("BROKER_QUEUE_USED", { queue, address });
+      throw explainAmqpError(error as Error, this.#address, true);
+    }
   }
 
   async #openChannel(): Promise<Channel> {

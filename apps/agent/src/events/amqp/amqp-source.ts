@@ -123,7 +123,7 @@ export function createAmqpSource(options: AmqpSourceOptions): Source {
   return {
     name: `events from ${name}`,
     get status() {
-      return record.status(pending + (epoch?.held ?? 0));
+      return { ...record.status(pending + (epoch?.held ?? 0)), heldBackFor: blockedBy };
     },
     start: () => Promise.resolve(reconnect.start()),
     pause: () => reconnect.pause(),

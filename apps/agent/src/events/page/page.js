@@ -3,6 +3,7 @@ const pollMs = 2000;
 const lettersPage = 20;
 const tones = {
   running: "good",
+  standby: "good",
   starting: "",
   connecting: "",
   paused: "warn",
@@ -15,10 +16,12 @@ const tones = {
 };
 const meanings = {
   running: "Events are received and delivered.",
+  standby:
+    "Events are received; the other agent of the pair delivers them. This one takes over when that one is gone.",
   starting: "It is being started.",
   connecting: "The connection to the broker is being made.",
   retrying: "The broker cannot be reached; it is tried again for ever.",
-  blocked: "The broker or the disk holds events back.",
+  blocked: "Events are held back.",
   failing: "The receiver does not take events at the moment. They are kept on disk and tried again.",
   held: "The receiver refuses everything until somebody changes something there, or the key. Events are kept on disk.",
   paused: "Events are received and kept on disk; nothing is delivered.",
@@ -30,6 +33,8 @@ const verbs = { running: ["pause", "stop", "restart"], paused: ["start", "stop"]
 let token;
 let timer;
 let letters = [];
+/** What the last thing that somebody did came to; shown until the next. */
+let outcome;
 
 const at = (id) => document.getElementById(id);
 
@@ -70,8 +75,9 @@ async function ask(method, path, body) {
 
 const askJson = async (...request) => (await ask(...request)).json();
 
-function tell(problem) {
+function tell(problem, tone = "bad") {
   at("notice").hidden = problem === undefined;
+  at("notice").className = `notice ${tone}`;
   at("notice").textContent = problem ?? "";
 }
 
@@ -94,7 +100,8 @@ async function refresh() {
     at("login").hidden = true;
     at("board").hidden = false;
     at("leave").hidden = token === undefined;
-    tell(status.failure);
+    if (status.failure === undefined && outcome !== undefined) tell(outcome.text, outcome.tone);
+    else tell(status.failure);
     show(status);
   } catch (error) {
     if (error instanceof Refused && error.status === 401) {
@@ -109,8 +116,10 @@ function show({ subscriptions, problems, deadLetters }) {
   const running = subscriptions.filter(({ state }) => state === "running").length;
   const count = deadLetters?.letters ?? 0;
   const readOnly = token === undefined ? " · read only: the configuration has no admin.token" : "";
+  const standbys = subscriptions.filter(({ state }) => state === "standby").length;
+  const standing = standbys === 0 ? "" : ` · ${standbys} standing by`;
   at("summary").textContent =
-    `${running} of ${subscriptions.length} running · ${number(count)} dead ${count === 1 ? "letter" : "letters"}${readOnly}`;
+    `${running} of ${subscriptions.length} running${standing} · ${number(count)} dead ${count === 1 ? "letter" : "letters"} kept${readOnly}`;
   for (const element of document.querySelectorAll(".changing")) element.hidden = token === undefined;
   at("problems").hidden = problems.length === 0;
   at("problems").replaceChildren(...problems.map((text) => make("li", { text })));
@@ -167,10 +176,12 @@ function makeCard({ name, settings }) {
 function fillCard(card, subscription) {
   const { name, state, wanted, origin, lastError, rates, lagSeconds, spool, broker, target, events } =
     subscription;
+  const { blockedBy } = subscription;
+  const why = blockedBy ? ` By the ${blockedBy.by}: ${blockedBy.message}.` : "";
   const [badge, hint, error] = [".badge", ".hint", ".notice"].map((each) => card.querySelector(each));
   badge.textContent = state;
   badge.className = `badge ${tones[state] ?? ""}`;
-  hint.textContent = `${meanings[state] ?? ""} From: ${origin}.`;
+  hint.textContent = `${meanings[state] ?? ""}${why} From: ${origin}.`;
   error.hidden = lastError === undefined;
   error.className = `notice ${tones[state] === "bad" ? "bad" : "warn"}`;
   error.textContent = lastError
@@ -186,7 +197,7 @@ function fillCard(card, subscription) {
       [`on disk, of ${bytes(spool.limitBytes)}`]: bytes(spool.bytes),
       delivered: number(events?.out ?? 0),
       duplicates: number(events?.duplicates ?? 0),
-      "dead letters": number(dead),
+      "dead so far": number(dead),
     }),
   );
   card.querySelector(".way").replaceChildren(
@@ -194,7 +205,8 @@ function fillCard(card, subscription) {
       broker: broker
         ? `${broker.broker} · ${broker.state}${broker.gaps ? ` · ${broker.gaps} gaps` : ""}`
         : "–",
-      receiver: target ? `${target.address} · ${target.state}` : "–",
+      receiver: target ? `${target.address} · ${state === "standby" ? "standing by" : target.state}` : "–",
+      ...(broker?.pair && { pair: pairText(broker.pair) }),
     }),
   );
   const buttons = card.querySelector(".buttons");
@@ -207,10 +219,22 @@ function fillCard(card, subscription) {
       make("button", {
         text: verb[0].toUpperCase() + verb.slice(1),
         class: verb === "remove" ? "danger" : undefined,
-        click: (event) => act(event.currentTarget, name, verb),
+        click: (event) =>
+          verb === "remove"
+            ? askToRemove(event.currentTarget, subscription)
+            : act(event.currentTarget, name, verb),
       }),
     ),
   );
+}
+
+function pairText({ isLeading, held, overlap, takeovers }) {
+  const role = isLeading
+    ? "this agent delivers"
+    : `the other one delivers · ${number(held)} held for a takeover`;
+  if (takeovers === 0) return role;
+  const times = takeovers === 1 ? "took over once" : `took over ${number(takeovers)} times`;
+  return `${role} · ${times} · ${number(overlap)} perhaps delivered twice`;
 }
 
 const figures = (all) =>
@@ -220,28 +244,47 @@ const figures = (all) =>
 
 const path = (name) => `subscriptions/${encodeURIComponent(name)}`;
 
-/** Does something, with its button out of use meanwhile, and shows what became of it. */
+/** Does something, with its button out of use meanwhile, and shows what became of it: what `work` returns, or why it failed. */
 async function during(button, work) {
   button.disabled = true;
+  outcome = undefined;
   try {
-    await work();
+    const text = await work();
+    outcome = text === undefined ? undefined : { text, tone: "warn" };
     await refresh();
   } catch (error) {
-    tell(error instanceof Refused ? error.message : "The agent does not answer.");
+    const text = error instanceof Refused ? error.message : "The agent does not answer.";
+    outcome = { text, tone: "bad" };
+    tell(text);
   } finally {
     button.disabled = false;
   }
 }
 
 function act(button, name, verb) {
-  const question = {
-    remove: `Remove ${name}? What it has on disk and could not deliver yet stays there.`,
-    stop: `Stop ${name}? While it is stopped, Redis keeps nothing for it; RabbitMQ keeps what its queue may hold.`,
-  }[verb];
-  if (question !== undefined && !confirm(question)) return;
-  void during(button, () =>
-    verb === "remove" ? ask("DELETE", path(name)) : ask("POST", `${path(name)}/${verb}`),
-  );
+  const question = `Stop ${name}? While it is stopped, Redis keeps nothing for it; RabbitMQ keeps what its queue may hold.`;
+  if (verb === "stop" && !confirm(question)) return;
+  void during(button, async () => {
+    await ask("POST", `${path(name)}/${verb}`);
+  });
+}
+
+function askToRemove(button, { name, brokerKind, settings }) {
+  at("removing-title").textContent = `Remove ${name}?`;
+  at("removing-queue").hidden = brokerKind !== "amqp";
+  at("removing-name").textContent = settings.queue;
+  at("removing-delete").checked = false;
+  at("removing-confirm").onclick = () => {
+    const query = at("removing-delete").checked ? "?queue=delete" : "";
+    void during(button, async () => {
+      const { queue } = await askJson("DELETE", path(name) + query);
+      if (queue === undefined) return undefined;
+      return queue.isDeleted
+        ? `${name} is removed, and its queue ${queue.name} with ${number(queue.messages)} messages.`
+        : `${name} is removed. Its queue ${queue.name}: ${queue.note}.`;
+    });
+  };
+  at("removing").showModal();
 }
 
 async function showLetters(isMore) {
@@ -258,12 +301,10 @@ async function showLetters(isMore) {
   );
 }
 
-function makeLetter({ id, subscription, reason, detail, count, lastAt, text, base64, isShortened }) {
+function makeLetter(letter) {
+  const { id, subscription, reason, detail, count, lastAt, text, base64, isShortened, cannotReplay } = letter;
   const body = text ?? `base64: ${base64}`;
-  const changes = [
-    ["Replay", "replay", ""],
-    ["Drop", "drop", "danger"],
-  ];
+  const changes = [...(cannotReplay ? [] : [["Replay", "replay", ""]]), ["Drop", "drop", "danger"]];
   return make(
     "article",
     { class: "card" },
@@ -285,7 +326,9 @@ function makeLetter({ id, subscription, reason, detail, count, lastAt, text, bas
     ),
     make("p", {
       class: "hint",
-      text: `${subscription} · no. ${id} · ${when(lastAt)}${count > 1 ? ` · ${count} times` : ""}`,
+      text: `${subscription} · no. ${id} · ${when(lastAt)}${count > 1 ? ` · ${count} times` : ""}${
+        cannotReplay ? ` · cannot be replayed: ${cannotReplay}` : ""
+      }`,
     }),
     make(
       "details",
@@ -298,8 +341,10 @@ function makeLetter({ id, subscription, reason, detail, count, lastAt, text, bas
 
 function changeLetters(button, verb, selection) {
   void during(button, async () => {
-    await ask("POST", `dead-letters/${verb}`, selection);
+    const { left = [] } = await askJson("POST", `dead-letters/${verb}`, selection);
     await showLetters(false);
+    if (left.length === 0) return undefined;
+    return `Not replayed: ${left.map(({ letters, reason }) => `${number(letters)}, because ${reason}`).join("; ")}.`;
   });
 }
 
@@ -374,6 +419,7 @@ at("login").addEventListener("submit", (event) => {
 at("leave").addEventListener("click", () => showLogin());
 at("add").addEventListener("click", () => at("adding").showModal());
 at("cancel").addEventListener("click", () => at("adding").close());
+at("removing-cancel").addEventListener("click", () => at("removing").close());
 at("adding").addEventListener("submit", add);
 at("adding").addEventListener("change", ({ target }) => {
   if (target.name === "sink")

@@ -36,19 +36,6 @@ export interface RedisSourceStatus extends SourceStatus {
   readonly disconnects: number;
   /** Of those, at which Redis says that it cut a client because too much waited for it. */
   readonly outputCuts: number;
-  readonly pair?:
-    | {
-        readonly isLeading: boolean;
-        /** What the standby holds in case that it has to lead. */
-        readonly held: number;
-        /** Given up before their time, because they were too many bytes. */
-        readonly heldShort: number;
-        /** Delivered when the lease changed hands: the other one may have delivered them too. */
-        readonly overlap: number;
-        /** Times at which we began to lead. */
-        readonly takeovers: number;
-      }
-    | undefined;
 }
 
 export interface RedisSource extends Source {
