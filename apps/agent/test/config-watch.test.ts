@@ -92,6 +92,19 @@ describe("watching the configuration", () => {
     });
   });
 
+  it("takes a SIGHUP that comes before it began", async () => {
+    const path = join(directory, "before.yaml");
+    await writeFile(path, "a");
+    const onChange = vi.fn(async () => {});
+    const watch = watchConfig(path, { log, onChange });
+    process.kill(process.pid, "SIGHUP");
+    await sleep(50);
+    expect(onChange).not.toHaveBeenCalled();
+    await watch.start();
+    await calls(onChange, 1);
+    await watch.stop(1000);
+  });
+
   it("never runs two changes at once, and none is forgotten", async () => {
     const path = join(directory, "d.yaml");
     await writeFile(path, "a");

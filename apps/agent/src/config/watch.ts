@@ -11,11 +11,12 @@ export interface WatchOptions {
   readonly seen?: string;
 }
 
-/** Watches the configuration file, and SIGHUP. */
+/** Watches the configuration file, and SIGHUP: from now on, since a process that is starting would end of it. */
 export function watchConfig(path: string, { log, onChange, pollMs, seen }: WatchOptions): Part {
   let isOn = false;
   let running: Promise<void> | undefined;
   let again = false;
+  let askedBefore = false;
   const file = createFileWatch(path, { log, onChange: run, pollMs, seen });
 
   function run(): void {
@@ -29,16 +30,21 @@ export function watchConfig(path: string, { log, onChange, pollMs, seen }: Watch
   }
 
   const onHangUp = (): void => {
+    if (!isOn) {
+      askedBefore = true;
+      return;
+    }
     log.info({ file: path }, "SIGHUP: reading the configuration again");
     run();
   };
 
+  process.on("SIGHUP", onHangUp);
   return {
     name: "configuration watch",
     async start() {
       await file.start();
       isOn = true;
-      process.on("SIGHUP", onHangUp);
+      if (askedBefore) onHangUp();
     },
     async stop() {
       isOn = false;
