@@ -198,7 +198,7 @@ export const agentErrors: ErrorCatalogue<Code> = createErrorCatalogue({
     message: "the subscription {name} is not of Redis: only there Leek's agent leaves something behind",
   },
   SUBSCRIPTION_NOT_RABBITMQ: {
-    message: "the subscription {name} is not of RabbitMQ: it has no queue that could be deleted",
+    message: "the subscription {name} has no queue at RabbitMQ that could be deleted",
     hint: "remove it without queue=delete",
   },
   SUBSCRIPTIONS_TOO_MANY: { message: "there are {most} subscriptions already, and not more in one agent" },

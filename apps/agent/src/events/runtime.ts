@@ -14,7 +14,6 @@ import { Clashes } from "../config/subscription-clashes.ts";
 import { agentErrors } from "../core/errors.ts";
 import { findSetAside, setAsideStateDatabase } from "../core/state-database.ts";
 import { deleteQueueAfter } from "./amqp/queue-deletion.ts";
-import { formatHost } from "./broker-address.ts";
 import { createDeadLetters, describeDeadLetter, replayObstacle } from "./dead-letters.ts";
 import { createFleet, type Planned } from "./fleet.ts";
 import type {
@@ -245,15 +244,16 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
     },
     async remove(name, { deleteQueue }) {
       findAdded(name);
-      const { config } = find(name);
-      const brokers = brokersOf(config);
       const remove = (): Promise<void> =>
         change(name, (store) => {
           findAdded(name);
           store.remove(name);
           store.want(name, "running");
         });
-      if (brokers.kind === "redis") {
+      // One that is left out never had a queue of its own.
+      const config = planned.get(name)?.config;
+      const brokers = config && brokersOf(config);
+      if (config === undefined || brokers?.kind !== "amqp") {
         if (deleteQueue) throw agentErrors.create("SUBSCRIPTION_NOT_RABBITMQ", { name });
         await remove();
         return { removed: name };
@@ -262,17 +262,6 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
         await remove();
         return { removed: name, queue: { name: config.queue, isDeleted: false, note: queueStays } };
       }
-      const places = placesOf(config);
-      for (const { config: other } of planned.values())
-        if (
-          other.name !== name &&
-          other.queue === config.queue &&
-          placesOf(other).some((place) => places.includes(place))
-        )
-          throw agentErrors.create("BROKER_QUEUE_USED", {
-            queue: other.queue,
-            address: places.join(", "),
-          });
       const done = await deleteQueueAfter(brokers.addresses, config.queue, remove);
       return {
         removed: name,
@@ -370,14 +359,6 @@ export function createEventsRuntime(state: string, first: EventsConfig, log: Log
       store = undefined;
     },
   };
-}
-
-/** Where queues of its name would be the same queue. */
-function placesOf(config: SubscriptionConfig): string[] {
-  const { addresses, kind } = brokersOf(config);
-  return kind === "amqp"
-    ? addresses.map((each) => `${formatHost(each)}/${encodeURIComponent(each.vhost)}`)
-    : [];
 }
 
 function shortened(described: object): ListedDeadLetter {
