@@ -107,7 +107,7 @@ const gotExpecting = (...lines: string[]): string =>
 const goOn = head("HTTP/1.1 100 Continue");
 /** Says 100 to a head, and answers when the body is there. */
 const continuing: RawScript = ({ socket, received }) =>
-  void socket.write(received.endsWith("\r\n\r\n") && !received.endsWith("0\r\n\r\n") ? goOn : ok);
+  void socket.write(received.endsWith("\r\n\r\n") && !received.endsWith("\r\n0\r\n\r\n") ? goOn : ok);
 
 const expectations: WireCase[] = [
   {
