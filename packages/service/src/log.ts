@@ -81,7 +81,7 @@ function createRoot(
   return logger as unknown as Log;
 }
 
-/** An error as log fields: what we raise ourselves needs no stack, anything else does. */
+/** An error as log fields: what we raise ourselves, or the system or SQLite says, needs no stack; anything else does. */
 export function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) };
@@ -90,5 +90,6 @@ export function describeError(error: unknown): unknown {
     return { code: error.code, message: error.message, ...hint, ...cause };
   }
   const code = "code" in error ? { code: error.code } : {};
-  return { ...code, message: error.message, stack: error.stack, ...cause };
+  const isExplained = "syscall" in error || "errcode" in error;
+  return { ...code, message: error.message, ...(!isExplained && { stack: error.stack }), ...cause };
 }

@@ -29,6 +29,15 @@ describe("json log", () => {
     expect(entry.error).not.toHaveProperty("stack");
     expect(entry.error.cause).toMatchObject({ message: "inner", stack: expect.stringContaining("log.test") });
   });
+
+  it("needs no stack for what the system or SQLite says", () => {
+    const { lines, log } = collect({ format: "json" });
+    const full = Object.assign(new Error("ENOSPC: no space left on device, write"), { code: "ENOSPC" });
+    log.error({ error: Object.assign(full, { syscall: "write" }) }, "not written");
+    log.error({ error: Object.assign(new Error("database is locked"), { errcode: 5 }) }, "not locked");
+    const errors = lines.map((line) => (JSON.parse(line) as { error: unknown }).error);
+    expect(errors).toEqual([{ code: "ENOSPC", message: full.message }, { message: "database is locked" }]);
+  });
 });
 
 describe("pretty log", () => {
