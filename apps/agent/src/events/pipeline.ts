@@ -231,7 +231,7 @@ export function createPipeline(options: PipelineOptions): Pipeline {
   }
 
   function againOf(message: BrokerMessage, position: number): Again | undefined {
-    if (message.transport === "amqp" && message.isRedelivered === true) return "any-order";
+    if (message.isRedelivered === true) return message.transport === "amqp" ? "any-order" : "in-order";
     return position < sentBefore ? "in-order" : undefined;
   }
 

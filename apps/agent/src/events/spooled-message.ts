@@ -2,7 +2,7 @@ import { type BrokerMessage, largestMessageBytes } from "./celery/message.ts";
 
 /**
  * A broker's message as a record of the spool, version 1: a byte for the version and how it is meant, with a flag for
- * what is replayed and one for what RabbitMQ delivered again, then
+ * what is replayed and one for what somebody may have delivered before, then
  * - plain: the body of an AMQP message of JSON in UTF-8, which is nearly every one
  * - described: the length of a JSON object with an AMQP message's properties (32 bits, little-endian), it, the body
  * - envelope: what was published on Redis
@@ -25,7 +25,7 @@ const envelope = 0x12;
 const cut = 0x13;
 /** Added to the first byte of what is replayed. */
 const replayed = 0x08;
-/** Added to the first byte of what RabbitMQ delivered again. */
+/** Added to the first byte of what RabbitMQ, or the other of a pair, may have delivered before. */
 const redelivered = 0x04;
 /** A spool of messages takes records of this size: what is larger could not be taken apart. */
 export const largestRecordBytes: number = largestMessageBytes + 64 * 1024;
@@ -37,8 +37,8 @@ let scratch = Buffer.allocUnsafeSlow(64 * 1024);
 /** The record. Its bytes are good until the next call. */
 export function encodeMessage(message: BrokerMessage, isReplay = false): Uint8Array {
   const flag = isReplay ? replayed : 0;
-  if (message.transport === "redis") return record(envelope | flag, [message.payload]);
   const flags = message.isRedelivered === true ? flag | redelivered : flag;
+  if (message.transport === "redis") return record(envelope | flags, [message.payload]);
   const { body, contentType, contentEncoding, compression } = message;
   const isPlain = contentType === "application/json" && contentEncoding === "utf-8" && compression == null;
   if (isPlain) return record(plain | flags, [body]);
@@ -82,7 +82,11 @@ export function decodeMessage(bytes: Uint8Array): SpooledMessage {
       };
     }
     case envelope:
-      return { kind: "message", isReplay, message: { transport: "redis", payload: buffer.subarray(1) } };
+      return {
+        kind: "message",
+        isReplay,
+        message: { transport: "redis", payload: buffer.subarray(1), isRedelivered },
+      };
     case cut:
       if (buffer.length < 7) return { kind: "unknown" };
       return { kind: "cut", bytes: buffer.readUIntLE(1, 6), beginning: buffer.subarray(7) };

@@ -1,7 +1,7 @@
 import { createLog } from "@posthouse/service";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { cost } from "../../src/events/redis/byte-queue.ts";
+import { costOf } from "../../src/events/redis/byte-queue.ts";
 import { type DropPolicy, RedisBacklog } from "../../src/events/redis/redis-backlog.ts";
 import { TestIntake } from "./test-intake.ts";
 
@@ -13,7 +13,7 @@ function create(policy: DropPolicy, holds: number) {
   const seen = { gaps: 0, dropped: 0, lines, intake };
   const backlog = new RedisBacklog({
     intake,
-    memoryBytes: holds * cost(one),
+    memoryBytes: holds * costOf(one.length),
     policy,
     log: createLog({ format: "json", level: "debug", destination: { write: (line) => lines.push(line) } }),
     onGap: () => seen.gaps++,

@@ -56,6 +56,7 @@ describe.runIf("path" in redis)("a pair of agents at one Redis", () => {
     await client.publish(channel, "b");
     expect(await redisTexts(second, 2)).toEqual(["a", "b"]);
     expect(second.source.status.pair).toMatchObject({ overlap: 1, takeovers: 1, held: 0 });
+    expect(second.intake.taken).toMatchObject([{ isRedelivered: true }, { isRedelivered: undefined }]);
   });
 
   it("goes on within a lease when the one that leads is cut off, and that one delivers no more", async () => {

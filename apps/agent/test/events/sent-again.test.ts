@@ -5,6 +5,7 @@ import { until } from "@posthouse/testkit/until";
 import { describe, expect, it } from "vitest";
 import { createDocumentBatch } from "../../src/events/celery/batch.ts";
 import type { CeleryEvent } from "../../src/events/celery/event.ts";
+import type { BrokerMessage } from "../../src/events/celery/message.ts";
 import type { Again } from "../../src/events/celery/received-event.ts";
 import { amqp, taskEvent, workerEvent } from "./captures.ts";
 import { leekApi, leekSink, subject, temporaryFolder } from "./pipeline-harness.ts";
@@ -148,3 +149,30 @@ it("reaches Leek's document although the event before it was stored by a process
     events: ["QUEUED", "RECEIVED"],
   });
 });
+
+it("reaches Leek's document although the other of a pair sent the event before it, and died", async () => {
+  const api = await leekApi();
+  const [received, sent] = task(["received", 1], ["sent", 0]);
+  const leader = await subject({ sink: leekSink(api.url) });
+  await leader.take(published(received));
+  await leader.settled();
+  await leader.stop();
+  const standby = await subject({ sink: leekSink(api.url), maxEvents: 100 });
+  await standby.take(
+    ...[received, sent].map((event) => ({ ...published(event), isRedelivered: true as const })),
+  );
+  await standby.settled();
+  expect(api.index.documents.get("0000-1")).toMatchObject({ received_at: 1000, queued_at: 0, queue: "low" });
+});
+
+/** As kombu publishes it on Redis. */
+function published(event: CeleryEvent | undefined): BrokerMessage {
+  const envelope = {
+    body: Buffer.from(JSON.stringify(event)).toString("base64"),
+    "content-type": "application/json",
+    "content-encoding": "utf-8",
+    headers: {},
+    properties: { body_encoding: "base64" },
+  };
+  return { transport: "redis", payload: Buffer.from(JSON.stringify(envelope)) };
+}

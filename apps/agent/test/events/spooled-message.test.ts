@@ -16,7 +16,11 @@ const messages: fc.Arbitrary<BrokerMessage> = fc.oneof(
     compression: text,
     isRedelivered: fc.constantFrom(true as const, undefined),
   }),
-  fc.record({ transport: fc.constant("redis" as const), payload: bytes }),
+  fc.record({
+    transport: fc.constant("redis" as const),
+    payload: bytes,
+    isRedelivered: fc.constantFrom(true as const, undefined),
+  }),
 );
 
 describe("a record", () => {

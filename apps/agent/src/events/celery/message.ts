@@ -14,7 +14,12 @@ export type BrokerMessage =
       /** The broker gave it to somebody before, perhaps to us, who may have delivered it. */
       readonly isRedelivered?: true | undefined;
     }
-  | { readonly transport: "redis"; readonly payload: Uint8Array };
+  | {
+      readonly transport: "redis";
+      readonly payload: Uint8Array;
+      /** The other agent of a pair may have delivered it. */
+      readonly isRedelivered?: true | undefined;
+    };
 
 /** The values of a message, none of them looked at yet: one, or the items of a list, which may be empty. */
 export interface MessageValues {

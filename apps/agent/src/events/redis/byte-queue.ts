@@ -1,6 +1,6 @@
-/** A queue of payloads that knows its bytes and when each arrived. */
-export class ByteQueue {
-  #items: { readonly payload: Buffer; readonly atMs: number }[] = [];
+/** A queue of values that knows their bytes and when each arrived. */
+export class ByteQueue<Value> {
+  #items: { readonly value: Value; readonly cost: number; readonly atMs: number }[] = [];
   #head = 0;
   #bytes = 0;
 
@@ -18,25 +18,26 @@ export class ByteQueue {
     return this.#items[this.#head]?.atMs;
   }
 
-  get first(): Buffer | undefined {
-    return this.#items[this.#head]?.payload;
+  get first(): Value | undefined {
+    return this.#items[this.#head]?.value;
   }
 
-  push(payload: Buffer, atMs: number = 0): void {
-    this.#items.push({ payload, atMs });
-    this.#bytes += cost(payload);
+  push(value: Value, bytes: number, atMs: number = 0): void {
+    const cost = costOf(bytes);
+    this.#items.push({ value, cost, atMs });
+    this.#bytes += cost;
   }
 
-  shift(): Buffer | undefined {
+  shift(): Value | undefined {
     const item = this.#items[this.#head];
     if (item === undefined) return undefined;
     this.#head++;
-    this.#bytes -= cost(item.payload);
+    this.#bytes -= item.cost;
     if (this.#head > 1024 && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
     }
-    return item.payload;
+    return item.value;
   }
 
   clear(): void {
@@ -48,6 +49,7 @@ export class ByteQueue {
 
 const itemBytes = 160;
 
-export function cost(payload: Buffer): number {
-  return payload.length + itemBytes;
+/** What a value of so many bytes needs. */
+export function costOf(bytes: number): number {
+  return bytes + itemBytes;
 }

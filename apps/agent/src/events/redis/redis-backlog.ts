@@ -1,6 +1,7 @@
 import type { Log } from "@posthouse/service";
+import type { BrokerMessage } from "../celery/message.ts";
 import type { Intake } from "../source.ts";
-import { ByteQueue, cost } from "./byte-queue.ts";
+import { ByteQueue, costOf } from "./byte-queue.ts";
 
 const logEveryMs = 60_000;
 
@@ -19,10 +20,12 @@ export interface RedisBacklogOptions {
   onHolding(): void;
 }
 
+type RedisMessage = Extract<BrokerMessage, { transport: "redis" }>;
+
 /** Between Redis, which never waits, and the intake: keeps what that refuses, up to a limit, in order. */
 export class RedisBacklog {
   readonly #options: RedisBacklogOptions;
-  readonly #queue = new ByteQueue();
+  readonly #queue = new ByteQueue<RedisMessage>();
   readonly #waiting: (() => void)[] = [];
   #undurable = 0;
   #isAsking = false;
@@ -44,10 +47,12 @@ export class RedisBacklog {
     return this.#queue.length + this.#undurable;
   }
 
-  receive(payload: Buffer): void {
-    if (this.#queue.length === 0 && this.#offer(payload)) return;
+  /** `isRedelivered`: somebody else may have delivered it. */
+  receive(payload: Buffer, isRedelivered?: true): void {
+    const message: RedisMessage = { transport: "redis", payload, isRedelivered };
+    if (this.#queue.length === 0 && this.#offer(message)) return;
     const wasEmpty = this.#queue.length === 0;
-    this.#keep(payload);
+    this.#keep(message);
     if (wasEmpty) this.#options.onHolding();
     this.#askForRoom();
   }
@@ -68,9 +73,9 @@ export class RedisBacklog {
     if (left > 0) this.#drop(left);
   }
 
-  #offer(payload: Buffer): boolean {
+  #offer(message: RedisMessage): boolean {
     this.#undurable++;
-    if (this.#options.intake.take({ transport: "redis", payload }, this.#done)) return true;
+    if (this.#options.intake.take(message, this.#done)) return true;
     this.#undurable--;
     return false;
   }
@@ -80,13 +85,14 @@ export class RedisBacklog {
     if (this.pending === 0) for (const wake of this.#waiting.splice(0)) wake();
   };
 
-  #keep(payload: Buffer): void {
+  #keep(message: RedisMessage): void {
     const { memoryBytes, policy } = this.#options;
-    if (policy === "drop-newest" && this.#queue.bytes + cost(payload) > memoryBytes) {
+    const { length } = message.payload;
+    if (policy === "drop-newest" && this.#queue.bytes + costOf(length) > memoryBytes) {
       this.#drop(1);
       return;
     }
-    this.#queue.push(payload);
+    this.#queue.push(message, length);
     let count = 0;
     while (this.#queue.bytes > memoryBytes) {
       this.#queue.shift();
@@ -121,8 +127,8 @@ export class RedisBacklog {
   }
 
   #offerHeld(): void {
-    for (let payload = this.#queue.first; payload !== undefined; payload = this.#queue.first) {
-      if (!this.#offer(payload)) {
+    for (let message = this.#queue.first; message !== undefined; message = this.#queue.first) {
+      if (!this.#offer(message)) {
         this.#askForRoom();
         return;
       }

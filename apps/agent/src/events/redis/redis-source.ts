@@ -87,7 +87,7 @@ export function createRedisSource(options: RedisSourceOptions): RedisSource {
       overlap += held.length;
       log.info({ held: held.length }, "this agent delivers now, not the other one of its pair");
     }
-    for (const payload of held) backlog.receive(payload);
+    for (const payload of held) backlog.receive(payload, true);
   }
 
   function receive(payload: Buffer): void {

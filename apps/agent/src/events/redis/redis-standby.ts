@@ -7,7 +7,7 @@ const holdMs = 60_000;
 export class RedisStandby {
   readonly #memoryBytes: number;
   readonly #now: () => number;
-  readonly #queue = new ByteQueue();
+  readonly #queue = new ByteQueue<Buffer>();
   /** Given up before a minute was over, because they were too many bytes. */
   short = 0;
 
@@ -21,7 +21,7 @@ export class RedisStandby {
   }
 
   hold(payload: Buffer): void {
-    this.#queue.push(payload, this.#now());
+    this.#queue.push(payload, payload.length, this.#now());
     this.#forget();
     while (this.#queue.bytes > this.#memoryBytes) {
       this.#queue.shift();
