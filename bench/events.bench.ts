@@ -4,31 +4,23 @@
  * - RabbitMQ: a full queue is drained, through the spool, with every transformation, beside a bare loop that only parses
  *   and posts; and beside what is asked. The rate is that of the API's arrivals, without the last batch, which waits for more.
  * - Redis: so many a second for a minute, at the server's default limit of what may wait for us.
- * - redirects: their p99 while the same agent drains RabbitMQ, beside without.
+ * - redirects: their p99 meanwhile (`events-redirects.ts`).
  */
-import { execFile, fork } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { loadavg, tmpdir } from "node:os";
+import { execFile } from "node:child_process";
+import { loadavg } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { type CeleryTraffic, sentTasks, taskLives } from "@posthouse/testkit/celery-traffic";
-import {
-  type EventsAgent,
-  exchange,
-  queue,
-  redirect,
-  startEventsAgent,
-} from "@posthouse/testkit/events-agent";
+import { type EventsAgent, exchange, queue, startEventsAgent } from "@posthouse/testkit/events-agent";
 import { type LeekApiFigures, type LeekApiPeer, startLeekApiPeer } from "@posthouse/testkit/leek-api-peer";
-import { readUsage, type Usage } from "@posthouse/testkit/peer-process";
 import { needRabbitMq, startRabbitMq } from "@posthouse/testkit/rabbitmq";
 import { type RabbitMqTraffic, startRabbitMqTraffic } from "@posthouse/testkit/rabbitmq-traffic";
 import { needRedis, startRedis } from "@posthouse/testkit/redis";
 import { needPackage } from "@posthouse/testkit/services";
 import { until } from "@posthouse/testkit/until";
 import { type Bench, type BenchCase, type BenchContext, BenchSkipped } from "./bench.ts";
-import { measureLoad } from "./load.ts";
+import { arrived, batchEvents, type Drainer, startBareDrainer } from "./events-drain.ts";
+import { measureRedirects, type RedirectsSizes } from "./events-redirects.ts";
 import { compare, type Figures, interleave, median } from "./rounds.ts";
 
 export interface EventsBenchSizes {
@@ -36,28 +28,19 @@ export interface EventsBenchSizes {
   readonly events: number;
   readonly redisPerSecond: number;
   readonly redisSeconds: number;
-  readonly loadSeconds: number;
-  readonly loadConnections: number;
-  /** Whether the queue must not be empty before the load ends. */
-  readonly isLasting: boolean;
+  readonly redirects: RedirectsSizes;
 }
 
 const asked = {
   perSecond: 16_000,
   cpuSecondsPer50k: 3,
   redisPerSecond: 25_000,
-  p99Times: 3,
 };
-/** Of a request, by default: what may wait for more at the end. */
-const batchEvents = 1000;
-
 export const bench: Bench = createEventsBench({
   events: 100_000,
   redisPerSecond: 26_000,
   redisSeconds: 60,
-  loadSeconds: 4,
-  loadConnections: 8,
-  isLasting: true,
+  redirects: { events: 100_000, seconds: 3, isLasting: true },
 });
 
 export function createEventsBench(sizes: EventsBenchSizes): Bench {
@@ -73,7 +56,11 @@ export function createEventsBench(sizes: EventsBenchSizes): Bench {
       {
         await using broker = await startRabbitMq();
         yield* measureRabbitMq(context, sizes, api, broker.url());
-        yield* measureRedirects(context, sizes, api, broker.url(), "path" in wrk ? wrk.path : "");
+        yield* measureRedirects(context, sizes.redirects, {
+          api,
+          broker: broker.url(),
+          wrk: "path" in wrk ? wrk.path : "",
+        });
       }
       yield* measureRedis(context, sizes, api);
     },
@@ -98,7 +85,7 @@ async function* measureRabbitMq(
       context.rounds,
       (round) => drain(drained, `${name}, agent, round ${round}`, agent),
       async (round) => {
-        await using bare = await startBare(url, api.url);
+        await using bare = await startBareDrainer(url, api.url);
         return await drain(drained, `${name}, bare loop, round ${round}`, bare);
       },
     );
@@ -129,11 +116,6 @@ interface Drained {
   readonly events: number;
 }
 
-interface Drainer {
-  want(state: "start" | "stop"): Promise<void>;
-  usage(): Promise<Usage>;
-}
-
 /** Fills the queue, then has it drained, until the API has every event. */
 async function drain(
   { context, api, source, events }: Drained,
@@ -162,19 +144,6 @@ async function drain(
   return measured;
 }
 
-async function arrived(api: LeekApiPeer, events: number): Promise<LeekApiFigures> {
-  let last = await api.figures();
-  await until(
-    `${events} events arrive`,
-    async () => {
-      last = await api.figures();
-      return last.events >= events;
-    },
-    120_000,
-  );
-  return last;
-}
-
 /** Events a second from the first request to the last that was not waiting for more. */
 function arrivalRate({ arrivals }: LeekApiFigures, events: number): number {
   const [first] = arrivals;
@@ -194,27 +163,6 @@ function watchMemory({ usage }: Pick<Drainer, "usage">): () => Promise<number> {
   return () => {
     clearInterval(timer);
     return look();
-  };
-}
-
-async function startBare(broker: string, apiUrl: string): Promise<Drainer & AsyncDisposable> {
-  const child = fork(join(import.meta.dirname, "events-bare-process.ts"), [broker, queue, apiUrl], {
-    execArgv: ["--disable-warning=ExperimentalWarning"],
-  });
-  const exited = once(child, "exit");
-  await Promise.race([
-    once(child, "message"),
-    exited.then(() => {
-      throw new Error("the bare loop ended");
-    }),
-  ]);
-  return {
-    want: async (state) => void (state === "start" && child.send("start")),
-    usage: () => readUsage(child.pid ?? -1),
-    async [Symbol.asyncDispose]() {
-      if (child.connected) child.disconnect();
-      await exited;
-    },
   };
 }
 
@@ -299,49 +247,4 @@ async function publishOnRedis(port: number, perSecond: number, seconds: number):
     timeout: (2 * seconds + 60) * 1000,
   });
   return JSON.parse(/^RESULT (.*)$/m.exec(stdout)?.[1] ?? "") as Published;
-}
-
-async function* measureRedirects(
-  { rounds, progress }: BenchContext,
-  { events, loadSeconds, loadConnections, isLasting }: EventsBenchSizes,
-  api: LeekApiPeer,
-  url: string,
-  wrk: string,
-): AsyncGenerator<BenchCase> {
-  const traffic = taskLives();
-  await using source = await startRabbitMqTraffic({ url, exchange, queue, traffic });
-  await using agent = await startEventsAgent({ broker: url, apiUrl: api.url, hasSite: true });
-  const folder = await mkdtemp(join(tmpdir(), "posthouse-bench-"));
-  const requests = join(folder, "requests.tsv");
-  try {
-    await writeFile(requests, `site.example\t${redirect.source}\n`);
-    const load = { wrk, requests, connections: loadConnections, seconds: loadSeconds };
-    const told = async (name: string, measuring: Promise<Figures>): Promise<Figures> => {
-      const figures = await measuring;
-      const { "p99 ms": p99, "p50 ms": p50, "requests per second": rate } = figures;
-      progress(`redirects, ${name}: p99 ${p99} ms, p50 ${p50} ms, ${rate?.toFixed(0)} requests/s`);
-      return { "p99 ms": p99 ?? Number.NaN, "requests per second": rate ?? Number.NaN };
-    };
-    await measureLoad(agent, load);
-    const { ours, peer } = await interleave(
-      rounds,
-      async (round) => {
-        await source.publish(events);
-        await api.forget();
-        await agent.want("start");
-        const figures = await told(`while events are drained, round ${round}`, measureLoad(agent, load));
-        const during = (await api.figures()).events;
-        progress(`${during} events delivered meanwhile`);
-        await arrived(api, events);
-        await agent.want("stop");
-        if (isLasting && during >= events - batchEvents)
-          throw new Error("the queue was empty before the load ended");
-        return figures;
-      },
-      (round) => told(`without, round ${round}`, measureLoad(agent, load)),
-    );
-    yield* compare("redirects while RabbitMQ is drained, beside without", ours, peer);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
 }

@@ -1,3 +1,4 @@
+-- With a second argument each connection pauses before every request, so many milliseconds in the mean.
 -- Walks a prepared file of lines "host<TAB>target", or "host<TAB>target<TAB>bytes" for a POST of that length, from the beginning, over and over. The raw requests are made once. A file NAME.http holds them as they are, with a zero byte between two.
 local requests, count, at = {}, 0, 0
 
@@ -9,6 +10,9 @@ local function read_raw(path)
 end
 
 function init(args)
+  local pause = tonumber(args[2])
+  -- wrk looks whether it is there, and asks it each time.
+  if pause then delay = function() return math.random(0, 2 * pause) end end
   if args[1]:match("%.http$") then return read_raw(args[1]) end
   for line in io.lines(args[1]) do
     local host, target, bytes = line:match("^(.-)\t([^\t]*)\t?(%d*)$")

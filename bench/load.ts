@@ -15,6 +15,8 @@ export interface LoadOptions {
   readonly scheme?: "http" | "https";
   readonly connections: number;
   readonly seconds: number;
+  /** Of each connection before a request, in the mean; a whole number. Default: none. */
+  readonly pauseMs?: number;
   readonly core?: number | undefined;
 }
 
@@ -60,6 +62,7 @@ async function load(port: number, options: LoadOptions): Promise<Result> {
       `${options.scheme ?? "http"}://127.0.0.1:${port}`,
       "--",
       options.requests,
+      ...(options.pauseMs === undefined ? [] : [String(options.pauseMs)]),
     ],
     core: options.core,
   });

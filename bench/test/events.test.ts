@@ -8,8 +8,8 @@ import { missingCases } from "../judge.ts";
 it("the events bench yields a case for every budget, at any size", { timeout: 180_000 }, async () => {
   const cases: BenchCase[] = [];
   const context = { data: undefined, rounds: 1, progress: () => {} };
-  const load = { loadSeconds: 1, loadConnections: 2, isLasting: false };
-  const bench = createEventsBench({ events: 3000, redisPerSecond: 1500, redisSeconds: 2, ...load });
+  const redirects = { events: 3000, seconds: 1, isLasting: false };
+  const bench = createEventsBench({ events: 3000, redisPerSecond: 1500, redisSeconds: 2, redirects });
   try {
     for await (const one of bench.run(context)) cases.push(one);
   } catch (error) {
