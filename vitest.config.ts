@@ -7,7 +7,7 @@ const config: ViteUserConfig = defineConfig({
     include: ["**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: 3,
     maxConcurrency: 8,
     testTimeout: 60_000,
     hookTimeout: 120_000,

@@ -50,6 +50,8 @@ export async function startRabbitMq(options: RabbitMqOptions = {}): Promise<Rabb
   ];
   const environment = {
     HOME: folder,
+    // Names that are not ASCII come through only so.
+    LC_ALL: "C.UTF-8",
     RABBITMQ_NODENAME: `posthouse${port}@localhost`,
     RABBITMQ_DIST_PORT: String(distribution),
     RABBITMQ_MNESIA_BASE: join(folder, "data"),
