@@ -55,7 +55,11 @@ export class Trouble {
 
   /** Redis has handed it over and the agent does not have it: on its way, or not on disk, for as long as this lasts. */
   async holdUp(reason: string, settlesMs: number, during: () => Promise<void>): Promise<void> {
-    const span: Span = { reason, fromMs: performance.now(), toMs: Number.POSITIVE_INFINITY };
+    const now = performance.now();
+    // What the network holds back arrives while the disk is full, and waits on in memory.
+    const before = reason === fullDiskReason ? this.#holdUps.filter(({ toMs }) => toMs >= now) : [];
+    const fromMs = Math.min(now, ...before.map((each) => each.fromMs));
+    const span: Span = { reason, fromMs, toMs: Number.POSITIVE_INFINITY };
     this.#holdUps.push(span);
     try {
       await during();
