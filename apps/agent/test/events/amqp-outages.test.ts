@@ -1,16 +1,21 @@
 import { describeLifecycle } from "@posthouse/testkit/lifecycle-contract";
-import { startRabbitMq } from "@posthouse/testkit/rabbitmq";
+import { type RabbitMq, startRabbitMq } from "@posthouse/testkit/rabbitmq";
 import { freePort } from "@posthouse/testkit/services";
 import { startTcpProxy } from "@posthouse/testkit/tcp-proxy";
 import { until } from "@posthouse/testkit/until";
-import { describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { rabbitMq, receiving, startPublisher, startSource, texts } from "./amqp-peer.ts";
 
 const minutes = 60_000;
 
 describe.runIf("path" in rabbitMq)("a source of RabbitMQ", () => {
+  let broker: RabbitMq;
+  beforeAll(async () => {
+    broker = await startRabbitMq();
+  }, 180_000);
+  afterAll(() => broker?.[Symbol.asyncDispose]());
+
   it("brings all that was confirmed, over a restart and a kill of the broker", async () => {
-    await using broker = await startRabbitMq();
     await using under = await startSource(broker.url(), { quorum: true, prefetch: 50 });
     await receiving(under);
     const sent: string[] = [];
@@ -41,7 +46,6 @@ describe.runIf("path" in rabbitMq)("a source of RabbitMQ", () => {
   }, 240_000);
 
   it("goes to the next address of its list, and says which it uses", async () => {
-    await using broker = await startRabbitMq();
     const nobody = await freePort();
     await using proxy = await startTcpProxy(broker.port);
     const second = `127.0.0.1:${proxy.port}`;
@@ -60,7 +64,6 @@ describe.runIf("path" in rabbitMq)("a source of RabbitMQ", () => {
   }, 120_000);
 
   it("shows that the broker blocks publishers, and receives on during a memory alarm", async () => {
-    await using broker = await startRabbitMq();
     await using proxy = await startTcpProxy(broker.port);
     await using under = await startSource(`amqp://127.0.0.1:${proxy.port}`);
     await receiving(under);
@@ -90,7 +93,6 @@ describe.runIf("path" in rabbitMq)("a source of RabbitMQ", () => {
   }, 120_000);
 
   it("notices by heartbeats that nothing comes any more", async () => {
-    await using broker = await startRabbitMq();
     await using proxy = await startTcpProxy(broker.port);
     await using under = await startSource(`amqp://127.0.0.1:${proxy.port}//?heartbeat=1`);
     await receiving(under);
@@ -102,7 +104,6 @@ describe.runIf("path" in rabbitMq)("a source of RabbitMQ", () => {
   }, 120_000);
 
   it("stops in time although the broker hangs", async () => {
-    await using broker = await startRabbitMq();
     await using proxy = await startTcpProxy(broker.port);
     await using under = await startSource(`amqp://127.0.0.1:${proxy.port}//`);
     await receiving(under);
