@@ -161,12 +161,12 @@ function describeDelivery(result: DeliverySoakResult): string[] {
     ...skipped.map((reason) => `NOT TESTED: ${reason}`),
     `${seconds.toFixed(0)} s, ${lives} lives of the agent; faults: ${figures(faults)}`,
     `${messages} messages to each sink, of which the broker had ${figures(Object.entries(certain))}`,
-    ...Object.entries(sinks).map(([sink, { arrived, duplicates, excused }]) => {
+    ...Object.entries(sinks).map(([sink, { arrived, duplicates, reordered, excused }]) => {
       const lost = [...excused].map(
         ([reason, { events, longestMs }]) =>
           `, ${events} lost by ${reason}, at most ${longestMs.toFixed(0)} ms old`,
       );
-      return `${sink}: ${arrived} events arrived, ${duplicates} times one came again${lost.join("")}`;
+      return `${sink}: ${arrived} events arrived, ${duplicates} times one came again, ${reordered} in the broker's order${lost.join("")}`;
     }),
     `the agent's own metrics: ${figures(Object.entries(told))}; ${gapsSeen} cuts noticed`,
   ];

@@ -78,8 +78,17 @@ async function forbidServiceStarts(): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: async () => void (ours && (await rm(policyFile, { force: true }))) };
 }
 
-/** A port of 127.0.0.1 that was free a moment ago. */
-export function freePort(): Promise<number> {
+const given = new Set<number>();
+
+/** A port of 127.0.0.1 that was free a moment ago; each is given once, although the system may name it again. */
+export async function freePort(): Promise<number> {
+  let port = await anyPort();
+  while (given.has(port)) port = await anyPort();
+  given.add(port);
+  return port;
+}
+
+function anyPort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.on("error", reject);

@@ -146,7 +146,10 @@ export async function soakDelivery(options: DeliverySoakOptions): Promise<Delive
       ...{ account: accounts[sink], excuses: ledgers[sink].excuses },
     });
   const sinks = {
-    webhook: judgeArrivals(accounts.webhook, arrivals, storyOf("webhook")),
+    webhook: judgeArrivals(accounts.webhook, arrivals, {
+      story: storyOf("webhook"),
+      consumersEnded: world.kind === "rabbitmq" ? trouble.consumersEnded : [],
+    }),
     leek: judgeDocuments(accounts.leek, world.leek.index.documents, appEnv, storyOf("leek")),
   };
   const letters: string[] = [];

@@ -45,6 +45,20 @@ describe("a sink that does not merge", () => {
   const [first] = arrivals as [Arrival];
   const again = arrivals.findIndex(({ event }) => event.uuid !== undefined);
 
+  function swapped(): Arrival[] {
+    const { uuid } = (arrivals[again] as Arrival).event;
+    const next = arrivals.findIndex(({ event }, at) => at > again && event.uuid === uuid);
+    return arrivals.with(again, arrivals[next] as Arrival).with(next, arrivals[again] as Arrival);
+  }
+
+  it("may come in another order when RabbitMQ lost its consumers twice in between", () => {
+    const atMs = performance.now() + 1000;
+    const late = swapped().map((arrival) => ({ ...arrival, atMs }));
+    const judge = (...ends: number[]) => judgeArrivals(account, late, { consumersEnded: ends });
+    expect(judge(atMs - 2, atMs - 1)).toMatchObject({ reordered: 1, problems: [] });
+    expect(judge(0, atMs - 1, atMs + 1)).toMatchObject({ reordered: 0, problems: [expect.any(String)] });
+  });
+
   it("is as it must be when each event arrived, and when one came twice", () => {
     expect(judgeArrivals(account, arrivals)).toMatchObject({ duplicates: 0, problems: [] });
     expect(judgeArrivals(account, [...arrivals, first, last])).toMatchObject({ duplicates: 2, problems: [] });
@@ -59,14 +73,7 @@ describe("a sink that does not merge", () => {
       () => [...arrivals, { id: "x", event: { ...first.event, clock: -1 } }],
     ],
     ["1 × came again with another id", () => [...arrivals, { ...first, id: "x" }]],
-    [
-      "1 × came after a later one of its task",
-      () => {
-        const { uuid } = (arrivals[again] as Arrival).event;
-        const next = arrivals.findIndex(({ event }, at) => at > again && event.uuid === uuid);
-        return arrivals.with(again, arrivals[next] as Arrival).with(next, arrivals[again] as Arrival);
-      },
-    ],
+    ["1 × came after a later one of its task", swapped],
   ])("tells: %s", (problem, change) => {
     const { problems } = judgeArrivals(account, change());
     expect(problems).toHaveLength(1);
@@ -178,7 +185,7 @@ describe("the story of a problem", () => {
   });
 
   it("says when what is missing was sent, what is beside it, and what went on", () => {
-    const [problem = ""] = judgeArrivals(account, there, story).problems;
+    const [problem = ""] = judgeArrivals(account, there, { story }).problems;
     expect(problem).toContain(`number ${missing.event.clock}\n    ${missing.event.clock} `);
     expect(problem).toMatch(/arrived: never\n/);
     expect(problem).toMatch(/arrived: 5\.500 s in life 3\n/);

@@ -39,6 +39,8 @@ export class Trouble {
   /** Cuts at which the agent had to count a gap, and did. */
   gapsSeen = 0;
   readonly dropped: Dropped[] = [];
+  /** When the broker lost its consumers, or was about to. */
+  readonly consumersEnded: number[] = [];
   #disk: Promise<void> = Promise.resolve();
   readonly #options: TroubleOptions;
   /** Times in which what Redis sent was kept back on its way, or in memory. */
@@ -119,6 +121,7 @@ export class Trouble {
     const { agent } = this.world;
     await agent.metrics();
     const atMs = performance.now();
+    this.consumersEnded.push(atMs);
     const excuse = signal === "SIGKILL" ? this.#excuse("kill -9", atMs) : undefined;
     if (signal === "SIGKILL") await agent.kill();
     else await agent.terminate();
@@ -134,6 +137,7 @@ export class Trouble {
   /** A connection of Redis is cut: what was on its way is excused, and the agent has to count the gap. */
   async cut(reason: string, sever: () => Promise<void>): Promise<void> {
     const { agent, kind } = this.world;
+    this.consumersEnded.push(performance.now());
     if (kind !== "redis") return sever();
     const { life } = agent;
     const before = (await this.world.listeners()) === 2 ? await agent.metrics() : undefined;

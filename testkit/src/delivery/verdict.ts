@@ -17,6 +17,8 @@ export interface Arrival {
 export interface Verdict {
   /** Events that came more than once: how many times too many. */
   readonly duplicates: number;
+  /** Came after a later one of their task, because the broker gave them so. */
+  readonly reordered: number;
   readonly arrived: number;
   /** Redis: certain, did not arrive, and excused, by what happened; the longest time between sending and that. */
   readonly excused: ReadonlyMap<string, Excused>;
@@ -32,13 +34,28 @@ export interface Excused {
 /** How many of a kind are told. */
 const shown = 5;
 
-/** A sink that does not merge: each event that had to arrive did, as it was sent, those of a task in their order. */
-export function judgeArrivals(account: Account, arrivals: readonly Arrival[], story?: Story): Verdict {
+export interface ArrivalsContext {
+  readonly story?: Story;
+  /** When RabbitMQ lost its consumers. Default: never. */
+  readonly consumersEnded?: readonly number[];
+}
+
+/**
+ * A sink that does not merge: each event that had to arrive did, as it was sent, those of a task in their order. But a
+ * quorum queue puts what a lost consumer gives back behind what it was given back before: after the second loss the
+ * later ones may come first.
+ */
+export function judgeArrivals(
+  account: Account,
+  arrivals: readonly Arrival[],
+  { story, consumersEnded = [] }: ArrivalsContext = {},
+): Verdict {
   const problems = new Problems();
   const seen = new Map<number, string>();
   const furthest = new Map<string, number>();
   let duplicates = 0;
-  for (const { id, event } of arrivals) {
+  let reordered = 0;
+  for (const { id, event, atMs = Number.NaN } of arrivals) {
     const clock = Number(event.clock);
     const owed = account.events.get(clock);
     if (owed === undefined || owed.isPoison) {
@@ -59,9 +76,10 @@ export function judgeArrivals(account: Account, arrivals: readonly Arrival[], st
     seen.set(clock, id);
     const entity = String(event.uuid ?? event.hostname);
     const last = furthest.get(entity) ?? 0;
-    if (clock < last)
-      problems.add("came after a later one of its task", describe(owed), () => story?.event(owed));
-    else furthest.set(entity, clock);
+    const ends = consumersEnded.filter((endMs) => endMs > owed.sentMs && endMs < atMs);
+    if (clock >= last) furthest.set(entity, clock);
+    else if (ends.length >= 2) reordered++;
+    else problems.add("came after a later one of its task", describe(owed), () => story?.event(owed));
   }
   const owedEvents = [...account.events.values()].filter(({ isPoison }) => !isPoison);
   for (const owed of owedEvents)
@@ -69,6 +87,7 @@ export function judgeArrivals(account: Account, arrivals: readonly Arrival[], st
       problems.add("did not arrive", describe(owed), () => story?.event(owed));
   return {
     duplicates,
+    reordered,
     arrived: seen.size,
     excused: excusedOf(owedEvents.filter(({ event }) => !seen.has(event.clock))),
     problems: problems.list,
@@ -100,7 +119,7 @@ export function judgeDocuments(
   }
   for (const id of documents.keys())
     if (!account.entities.has(id)) problems.add("is a document of nothing that was sent", id);
-  return { duplicates, arrived, excused: new Map(), problems: problems.list };
+  return { duplicates, reordered: 0, arrived, excused: new Map(), problems: problems.list };
 }
 
 /** Dead letters: those that can never be delivered, and no others. */
