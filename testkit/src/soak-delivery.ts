@@ -5,17 +5,12 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Fault, type Lane, lanesOf, untilTaken } from "./delivery/faults.ts";
+import type { Arrival } from "./delivery/ledger.ts";
 import { createRandom, type Random } from "./delivery/random.ts";
 import { createStory, type Happening } from "./delivery/story.ts";
 import { Traffic } from "./delivery/traffic.ts";
 import { Trouble } from "./delivery/trouble.ts";
-import {
-  type Arrival,
-  judgeArrivals,
-  judgeDeadLetters,
-  judgeDocuments,
-  type Verdict,
-} from "./delivery/verdict.ts";
+import { judgeArrivals, judgeDeadLetters, judgeDocuments, type Verdict } from "./delivery/verdict.ts";
 import {
   appEnv,
   type BrokerKind,

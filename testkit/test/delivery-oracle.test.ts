@@ -1,10 +1,10 @@
 /** The oracle of deliveries is asked about what it must notice. */
 import { describe, expect, it } from "vitest";
-import { Ledger } from "../src/delivery/ledger.ts";
+import { type Arrival, Ledger } from "../src/delivery/ledger.ts";
 import { modelOf } from "../src/delivery/model.ts";
 import { createStory, postOf } from "../src/delivery/story.ts";
 import { entityOf, Traffic } from "../src/delivery/traffic.ts";
-import { type Arrival, judgeArrivals, judgeDeadLetters, judgeDocuments } from "../src/delivery/verdict.ts";
+import { judgeArrivals, judgeDeadLetters, judgeDocuments } from "../src/delivery/verdict.ts";
 import type { IndexedDocument } from "../src/leek-index.ts";
 
 const messages = 400;

@@ -16,6 +16,15 @@ export interface Excuse {
   readonly atMs: number;
 }
 
+/** An event as a webhook gets it. */
+export interface Arrival {
+  readonly id: string;
+  readonly event: Readonly<Record<string, unknown>>;
+  /** Of `performance.now()`, and of the agent: for the story of a problem. */
+  readonly atMs?: number;
+  readonly life?: number;
+}
+
 interface Entry {
   readonly message: SentMessage;
   readonly sentMs: number;

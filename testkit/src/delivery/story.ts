@@ -1,7 +1,6 @@
 /** What happened around an event that is not where it has to be: printed for problems only. */
 import type { IndexedDocument } from "../leek-index.ts";
-import type { Account, Excuse, Owed } from "./ledger.ts";
-import type { Arrival } from "./verdict.ts";
+import type { Account, Arrival, Excuse, Owed } from "./ledger.ts";
 
 export interface Happening {
   readonly atMs: number;

@@ -1,18 +1,9 @@
 /** Compares what arrived with what had to. Pure: a test takes something away and must hear of it. */
 import { isDeepStrictEqual } from "node:util";
 import type { IndexedDocument } from "../leek-index.ts";
-import type { Account, Owed } from "./ledger.ts";
+import type { Account, Arrival, Owed } from "./ledger.ts";
 import { modelOf } from "./model.ts";
 import type { Story } from "./story.ts";
-
-/** As a webhook gets it. */
-export interface Arrival {
-  readonly id: string;
-  readonly event: Readonly<Record<string, unknown>>;
-  /** Of `performance.now()`, and of the agent: for the story of a problem. */
-  readonly atMs?: number;
-  readonly life?: number;
-}
 
 export interface Verdict {
   /** Events that came more than once: how many times too many. */

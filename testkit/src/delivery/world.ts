@@ -10,10 +10,9 @@ import { mountSmallDisk, type SmallDisk } from "../small-disk.ts";
 import { startTcpProxy, type TcpProxy } from "../tcp-proxy.ts";
 import { startWebhookReceiver, type WebhookReceiver } from "../webhook-receiver.ts";
 import { AgentLives } from "./agent-lives.ts";
-import { Ledger } from "./ledger.ts";
+import { type Arrival, Ledger } from "./ledger.ts";
 import { type Producer, startAmqpProducer, startRedisProducer } from "./producer.ts";
 import { type Post, postOf } from "./story.ts";
-import type { Arrival } from "./verdict.ts";
 
 export type BrokerKind = "rabbitmq" | "redis";
 
