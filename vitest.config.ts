@@ -33,6 +33,8 @@ const config: ViteUserConfig = defineConfig({
     pool: "forks",
     maxWorkers: 3,
     maxConcurrency: 8,
+    setupFiles: ["testkit/src/patient-waits.ts"],
+    expect: { poll: { timeout: 20_000 } },
     testTimeout: 60_000,
     hookTimeout: 120_000,
     execArgv: ["--conditions=posthouse-source"],
