@@ -31,7 +31,22 @@ const maxNodes = 100_000;
 const variable = /\$?\$\{([^}]*)(\}?)/g;
 const insideVariable = /^([A-Za-z_][A-Za-z0-9_]*)(?::-([\s\S]*))?$/;
 
-const keyOf = (path: ConfigPath): string => JSON.stringify(path);
+export const keyOf = (path: ConfigPath): string => JSON.stringify(path);
+
+/** As `ConfigSource.locate`: where it was found, by `keyOf`; undefined when there is nothing at all. */
+export function nearest<Found>(
+  path: ConfigPath,
+  of: "key" | "value",
+  keys: ReadonlyMap<string, Found>,
+  values: ReadonlyMap<string, Found>,
+): Found | undefined {
+  for (let length = path.length; length > 0; length--) {
+    const key = keyOf(path.slice(0, length));
+    const found = (of === "key" || length < path.length ? keys.get(key) : undefined) ?? values.get(key);
+    if (found !== undefined) return found;
+  }
+  return values.get(keyOf([]));
+}
 
 /** Reads YAML. Never throws: what is wrong is in `problems`. */
 export function readConfigSource(text: string, env: NodeJS.ProcessEnv): ConfigSource {
@@ -110,13 +125,7 @@ export function readConfigSource(text: string, env: NodeJS.ProcessEnv): ConfigSo
     problems: broken ? problems.filter(({ path }) => path.length === 0) : problems,
     broken,
     locate(path, of = "value") {
-      for (let length = path.length; length > 0; length--) {
-        const key = keyOf(path.slice(0, length));
-        const place = of === "key" || length < path.length ? keys.get(key) : undefined;
-        const found = place ?? values.get(key);
-        if (found) return found;
-      }
-      return values.get("[]") ?? { line: 1, column: 1 };
+      return nearest(path, of, keys, values) ?? { line: 1, column: 1 };
     },
     isExpanded: (path) => expanded.has(keyOf(path)),
   };

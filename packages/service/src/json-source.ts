@@ -1,12 +1,10 @@
-import type { ConfigPath, ConfigProblem, ConfigSource } from "./config-source.ts";
+import { type ConfigPath, type ConfigProblem, type ConfigSource, keyOf, nearest } from "./config-source.ts";
 
 const maxDepth = 50;
 const maxNodes = 100_000;
 const word = /(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)(?![\w.+-])/y;
 const space = /[ \t\r\n]*/y;
 const escaped = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
-
-const keyOf = (path: ConfigPath): string => JSON.stringify(path);
 
 class NotJson extends Error {
   readonly offset: number;
@@ -126,13 +124,7 @@ export function readJsonSource(source: string): ConfigSource {
     problems,
     broken,
     locate(path, of = "value") {
-      for (let length = path.length; length > 0; length--) {
-        const key = keyOf(path.slice(0, length));
-        const place = of === "key" || length < path.length ? keys.get(key) : undefined;
-        const found = place ?? values.get(key);
-        if (found !== undefined) return placeOf(found);
-      }
-      return placeOf(values.get("[]") ?? 0);
+      return placeOf(nearest(path, of, keys, values) ?? 0);
     },
     isExpanded: () => false,
   };
